@@ -1,0 +1,1 @@
+"""One module per stage of the work; from folders of pictures to a report."""

@@ -1,0 +1,75 @@
+"""Checks: what stops the work that follows, and what only warns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+# A cheap detector of broken copies: real collections have a few bad files, not one in five.
+MOST_QUARANTINED = 0.2
+
+AUDIT_CHECKS = [
+    dg.AssetCheckSpec(
+        "has_usable_pictures",
+        asset="domain_audit",
+        blocking=True,
+        description="Stops what follows when a domain holds nothing to measure a detector on: "
+        "every file was set aside, or the test split is empty.",
+    ),
+    dg.AssetCheckSpec(
+        "no_shortcut",
+        asset="domain_audit",
+        description="Warns when format, size or metadata alone tell real from fake. Real data "
+        "sets often leak; such a domain is still measured, and the report carries the flag.",
+    ),
+    dg.AssetCheckSpec(
+        "most_files_readable",
+        asset="domain_audit",
+        description="Warns when more than a fifth of the files of a domain had to be set aside.",
+    ),
+]
+
+
+def audit_checks(facts: Mapping[str, Mapping[str, Any]]) -> list[dg.AssetCheckResult]:
+    """Results of `AUDIT_CHECKS` for the domains of one run.
+
+    Args:
+        facts: domain -> what `domain_audit` wrote about it.
+    """
+    empty = {domain: unusable(fact["counts"]) for domain, fact in facts.items()}
+    empty = {domain: reason for domain, reason in empty.items() if reason}
+    leaking = {domain: f["reason"] for domain, f in facts.items() if f["flagged"]}
+    broken = {}
+    for domain, fact in facts.items():
+        aside, total = sum(fact["counts"]["quarantined"].values()), fact["files"]
+        if total and aside / total > MOST_QUARANTINED:
+            broken[domain] = f"{aside} of {total} files were set aside"
+    return [
+        _result("has_usable_pictures", empty, len(facts), dg.AssetCheckSeverity.ERROR),
+        _result("no_shortcut", leaking, len(facts), dg.AssetCheckSeverity.WARN),
+        _result("most_files_readable", broken, len(facts), dg.AssetCheckSeverity.WARN),
+    ]
+
+
+def unusable(counts: Mapping[str, Mapping[str, int]]) -> str | None:
+    """Why nothing can be measured on a domain with these `Manifest.counts()`, or None."""
+    pictures = {split: n for split, n in counts.items() if split != "quarantined"}
+    if not any(sum(n.values()) for n in pictures.values()):
+        aside = sum(counts["quarantined"].values())
+        return f"no usable picture; {aside} files were set aside" if aside else "no file at all"
+    if not sum(pictures.get("test", {}).values()):
+        return "the test split holds no usable picture"
+    return None
+
+
+def _result(
+    name: str, found: Mapping[str, str], count: int, severity: dg.AssetCheckSeverity
+) -> dg.AssetCheckResult:
+    told = "; ".join(f"{domain}: {reason}" for domain, reason in sorted(found.items()))
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=not found,
+        severity=severity,
+        description=told or f"{count} of {count} domains are fine.",
+        metadata={"domains": sorted(found), "domains_checked": count},
+    )

@@ -1,0 +1,160 @@
+"""The baseline detector: trained in the ordinary way, what every later method is compared with."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
+from assets.metadata import detector_metadata
+from assets.steps import Made, single_result
+from assets.versions import code_version
+from deepward.errors import TrainingError
+from deepward.files import canonical_json, sha256_bytes
+from deepward.progress import Progress
+from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
+from resources.compute import GPU_POOL
+
+if TYPE_CHECKING:
+    from deepward.detectors import Detector
+    from deepward.domains import Manifest
+
+BASELINE = "detectors/baseline"  # also where `deepward score` looks
+CODE = code_version("domains", "detectors", "learning")
+
+
+class BaselineConfig(dg.Config):
+    """What to train, on what, and for how long.
+
+    Attributes:
+        detector: name in `deepward.detectors.DETECTORS`.
+        steps, minutes: when to stop; neither: as long as the detector's recipe says. Minutes stop
+            at another step on another machine; steps give the same detector again.
+        false_positive_rate: the threshold is chosen on validation data for this rate.
+        domains: what to train on; empty: every domain with real and fake pictures in its train
+            and val splits.
+        refresh: train again even if nothing changed.
+    """
+
+    detector: str = "default"
+    steps: int | None = None
+    minutes: float | None = None
+    seed: int = 0
+    false_positive_rate: float = 0.05
+    domains: list[str] = Field(default_factory=list)
+    refresh: bool = False
+
+
+def trainable(manifest: "Manifest") -> bool:
+    """Real and fake pictures to learn from, and others to choose a threshold on."""
+    counts = manifest.counts()
+    return all(
+        split in counts and counts[split]["real"] and counts[split]["fake"]
+        for split in ("train", "val")
+    )
+
+
+def training_domains(found: "Sequence[Manifest]", wanted: Sequence[str]) -> "list[Manifest]":
+    """The domains that were asked for, or all that can be learned from.
+
+    Raises:
+        TrainingError: one that was asked for is not there, or there is none.
+    """
+    by_name = {manifest.domain: manifest for manifest in found}
+    unknown = sorted(set(wanted) - set(by_name))
+    if unknown:
+        raise TrainingError(
+            f"Asked to train on {', '.join(unknown)}, but scanned domains are "
+            f"{', '.join(sorted(by_name)) or 'none'}: materialize domain_manifest for it first."
+        )
+    chosen = [by_name[name] for name in sorted(set(wanted))] or [m for m in found if trainable(m)]
+    if not chosen:
+        raise TrainingError(
+            "No scanned domain has both real and fake pictures in its train and val splits: there "
+            "is nothing to train on."
+        )
+    return sorted(chosen, key=lambda manifest: manifest.domain)
+
+
+def train_on(
+    config: BaselineConfig,
+    store: ArtifactStore,
+    manifests: "list[Manifest]",
+    compute: Compute,
+    progress: Progress,
+) -> "Detector":
+    """Trains from the last checkpoint of the same data and configuration, if there is one."""
+    from deepward.learning import TrainingConfig, train_detector
+
+    settings = TrainingConfig(
+        **config.model_dump(exclude={"refresh", "domains"}), precision=compute.precision
+    )
+    identity = [asdict(settings), CODE, [manifest.content_hash for manifest in manifests]]
+    checkpoints = store.path(f"training/{sha256_bytes(canonical_json(identity).encode())[:16]}")
+    train, val = (read_images(store, manifests, split) for split in ("train", "val"))
+    return train_detector(
+        settings, train, val, checkpoints=checkpoints, device=compute.open(), progress=progress
+    )
+
+
+def describe(detector: "Detector") -> dict[str, Any]:
+    """What the card and Dagster's page say of a detector."""
+    return {
+        "content_hash": detector.content_hash,
+        "config": detector.config.as_dict(),
+        "minimum_size": detector.minimum_size,
+        "decision": asdict(detector.decision),
+        "lineage": detector.lineage,
+    }
+
+
+@dg.asset(
+    deps=[domain_manifest, domain_audit],
+    pool=GPU_POOL,
+    group_name="detectors",
+    kinds={"pytorch", "mlflow"},
+    code_version=CODE,
+    description="The detector that `deepward score` uses: trained on the train splits of the "
+    "domains, its threshold and calibration chosen on their val splits. Test pictures are never "
+    "looked at. Registered in MLflow as deepward-detector with the alias challenger.",
+)
+def baseline_detector(
+    context: dg.AssetExecutionContext,
+    config: BaselineConfig,
+    store: ArtifactStore,
+    domains: DomainFolders,
+    compute: Compute,
+    tracking: Tracking,
+    reporting: Reporting,
+) -> dg.MaterializeResult:
+    found = scanned_domains(context.instance, store, domains)
+    manifests = training_domains(found, config.domains)
+
+    def train(folder: Path) -> dict[str, Any]:
+        from deepward.detectors import save_detector
+
+        with reporting.show(context.log.info) as progress:
+            detector = train_on(config, store, manifests, compute, progress)
+        save_detector(detector, folder)
+        return describe(detector)
+
+    kept = store.ensure(
+        BASELINE,
+        train,
+        made_by="baseline_detector",
+        inputs={f"domain_manifest/{each.domain}": each.content_hash for each in manifests},
+        config={
+            **config.model_dump(exclude={"refresh", "domains"}),
+            **compute.model_dump(include={"device", "precision"}),
+        },
+        code_version=CODE,
+        folder=True,
+        refresh=config.refresh,
+    )
+    shutil.rmtree(store.path("training"), ignore_errors=True)  # nothing left to resume
+    version = tracking.detector(kept.path, config.model_dump(), kept.card.summary)
+    return single_result(Made(kept, detector_metadata(kept.card.summary, manifests, version)))

@@ -1,0 +1,120 @@
+"""Cross-domain transfer: a quick detector per domain, measured on every domain.
+
+How far the reading of one domain carries to another says more about the data than about the
+baseline detector, so small detectors that train in seconds do. Each detector and each cell is an
+artefact of its own: a new domain adds one row and one column, and the rest is kept.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assets.domains import read_images
+from assets.learning import CODE as LEARNING_CODE
+from assets.learning import describe, trainable
+from assets.versions import code_version
+from deepward.errors import TrainingError
+from deepward.progress import Advance, Progress
+from resources import ArtifactStore, Kept
+
+if TYPE_CHECKING:
+    from deepward.domains import ImageSet, Manifest
+    from deepward.evaluation import TransferMatrix
+
+CODE = code_version("domains", "detectors", "learning", "evaluation")
+RESAMPLES = 400
+
+
+def transfer_matrix(
+    store: ArtifactStore, manifests: "Sequence[Manifest]", *, seed: int, progress: Progress
+) -> "tuple[TransferMatrix | None, dict[str, str]]":
+    """AUC of the quick detectors, and the domains without one: with the reason.
+
+    The matrix is None where no detector can be trained, or fewer than two domains be measured.
+    """
+    from deepward.evaluation import Estimate, TransferMatrix
+
+    rows = [manifest for manifest in manifests if trainable(manifest)]
+    columns = [manifest for manifest in manifests if _both_classes(manifest, "test")]
+    cells: dict[str, tuple[Estimate, ...]] = {}
+    without: dict[str, str] = {}
+    for done, row in enumerate(rows if len(columns) > 1 else []):
+        progress(Advance("cross-domain matrix", done, len(rows), "row", f"trained on {row.domain}"))
+        try:
+            trained = _quick_detector(store, row, seed)
+        except TrainingError as error:
+            without[row.domain] = str(error)
+            continue
+        found = [_cell(store, trained, row, column, seed) for column in columns]
+        cells[row.domain] = tuple(Estimate.from_parts(f["auc"], f["auc_interval"]) for f in found)
+    progress(Advance("cross-domain matrix", len(rows), len(rows), "row"))
+    names = tuple(column.domain for column in columns)
+    matrix = TransferMatrix("auc", tuple(cells), names, tuple(cells.values())) if cells else None
+    return matrix, without
+
+
+def _quick_detector(store: ArtifactStore, manifest: "Manifest", seed: int) -> Kept:
+    def train(folder: Path) -> dict[str, Any]:
+        from deepward.detectors import save_detector
+        from deepward.learning import TrainingConfig, train_detector
+
+        # A threshold plays no part in an AUC: any rate will do that few pictures allow.
+        config = TrainingConfig(detector="quick", seed=seed, false_positive_rate=0.5)
+        splits = (read_images(store, [manifest], split) for split in ("train", "val"))
+        detector = train_detector(config, *splits)
+        save_detector(detector, folder)
+        return describe(detector)
+
+    return store.ensure(
+        f"transfer/{_key(store, manifest)}/detector",
+        train,
+        made_by="metrics",
+        inputs={"domain_manifest": manifest.content_hash},
+        config={"detector": "quick", "seed": seed},
+        code_version=LEARNING_CODE,
+        folder=True,
+    )
+
+
+def _cell(
+    store: ArtifactStore,
+    trained: Kept,
+    row: "Manifest",
+    column: "Manifest",
+    seed: int,
+) -> dict[str, Any]:
+    def measure() -> dict[str, Any]:
+        from deepward.detectors import load_detector
+        from deepward.evaluation import ranking_metrics
+
+        data = _large_enough(
+            read_images(store, [column], "test"), trained.card.summary["minimum_size"]
+        )
+        said = load_detector(trained.path).predict(data.pixels).probability
+        found = ranking_metrics(data.labels, said, data.groups, resamples=RESAMPLES, seed=seed)
+        return {"auc": found["auc"].value, "auc_interval": found["auc"].interval}
+
+    kept = store.ensure_json(
+        f"transfer/{_key(store, row)}/on_{_key(store, column)}.json",
+        measure,
+        made_by="metrics",
+        inputs={"detector": trained.card.content_hash, "domain_manifest": column.content_hash},
+        config={"seed": seed, "resamples": RESAMPLES},
+        code_version=CODE,
+    )
+    return dict(store.read_json(kept))
+
+
+def _key(store: ArtifactStore, manifest: "Manifest") -> str:
+    return store.domain_files(manifest.root).manifest.stem
+
+
+def _both_classes(manifest: "Manifest", split: str) -> bool:
+    counts = manifest.counts().get(split, {"real": 0, "fake": 0})
+    return bool(counts["real"] and counts["fake"])
+
+
+def _large_enough(data: "ImageSet", minimum: int) -> "ImageSet":
+    import numpy as np
+
+    return data.subset(np.flatnonzero([min(p.shape[:2]) >= minimum for p in data.pixels]))

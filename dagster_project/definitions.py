@@ -1,0 +1,17 @@
+"""Everything that Dagster loads, on one screen."""
+
+import dagster as dg
+
+from assets import domains, evaluation, learning
+from dagster_project.environments import profile_resources
+from jobs import all_jobs
+from sensors import all_sensors
+
+defs = dg.Definitions(
+    assets=dg.load_assets_from_modules([domains, learning, evaluation]),
+    jobs=all_jobs,
+    sensors=all_sensors,
+    resources=profile_resources(),
+    # One process per run: PyTorch is imported once, not once per step.
+    executor=dg.in_process_executor,
+)

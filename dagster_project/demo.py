@@ -1,0 +1,178 @@
+"""`make demo`: the whole graph on the demo domains, or on a folder of yours, to the report.
+
+python -m dagster_project.demo [--domains DIR] [--minutes N | --steps N] [--seed N]
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.instance import (
+    end_dead_runs,
+    open_instance,
+    prepare_home,
+    process_tag,
+    register_domains,
+    remember_domains,
+)
+from deepward.errors import DeepwardError
+from deepward.home import default_detector, demo_domains_folder, domains_folder, home, report_file
+
+IMAGES_PER_CLASS = 150
+SIZE = 192
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 0 done, 1 the work failed."""
+    options = _parse(arguments)
+    begun = time.monotonic()
+    prepare_home(options.domains)
+    try:
+        names = _domain_names()
+        with open_instance() as instance:
+            if ended := end_dead_runs(instance):
+                _say(f"{ended} earlier run(s) had been killed; going on from what they left.")
+            impossible = register_domains(instance, names)
+            for name in impossible:
+                _say(f"{name!r} cannot be the name of a partition: rename the folder.")
+            remember_domains()
+            result, unusable = _run(instance, options)
+    except DeepwardError as error:
+        _say(f"Error: {error}")
+        return 1
+    if not result.success:
+        _say(_failure(result))
+        return 1
+    _show(result, time.monotonic() - begun)
+    for name, reason in unusable.items():
+        _say(f"NOT EVALUATED: {name}: {reason}.")
+    return 1 if unusable or impossible else 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make demo", description="From pictures to a report.")
+    parser.add_argument("--domains", type=Path, help="folder of domains; default: demo domains")
+    parser.add_argument("--detector", default="default", help="kind of detector to train")
+    parser.add_argument("--seed", type=int, default=0)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help="training time")
+    length.add_argument("--steps", type=int, help="training steps; the same detector everywhere")
+    return parser.parse_args(arguments)
+
+
+def _domain_names() -> list[str]:
+    from deepward.domains import find_domains, make_demo_domains
+    from deepward.progress import progress_bars
+
+    folder = domains_folder()
+    if folder == demo_domains_folder():
+        with progress_bars() as progress:
+            make_demo_domains(
+                folder, images_per_class=IMAGES_PER_CLASS, size=SIZE, seed=0, progress=progress
+            )
+    names = find_domains(folder)
+    _say(f"{len(names)} domains in {folder}: {', '.join(names)}")
+    return names
+
+
+def _run(
+    instance: dg.DagsterInstance, options: argparse.Namespace
+) -> tuple[dg.ExecuteInProcessResult, dict[str, str]]:
+    """Runs the main job over all domains; again over the usable ones where some are not."""
+    from assets.partitions import domain_partitions
+
+    partitions = str(domain_partitions.name)
+    result = _execute(instance, options, instance.get_dynamic_partitions(partitions))
+    unusable = _unusable(result)
+    usable = [n for n in instance.get_dynamic_partitions(partitions) if n not in unusable]
+    if result.success or not unusable or not usable:
+        return result, {} if result.success else unusable
+    # A range of partitions is contiguous in order of registration: those left out go last.
+    for name in unusable:
+        instance.delete_dynamic_partition(partitions, name)
+    instance.add_dynamic_partitions(partitions, list(unusable))
+    _say(f"{', '.join(unusable)}: nothing to measure a detector on; going on with the others.")
+    return _execute(instance, options, usable), unusable
+
+
+def _execute(
+    instance: dg.DagsterInstance, options: argparse.Namespace, names: Sequence[str]
+) -> dg.ExecuteInProcessResult:
+    from dagster_project.definitions import defs
+
+    training = {"detector": options.detector, "seed": options.seed}
+    training |= {
+        key: value
+        for key, value in (("minutes", options.minutes), ("steps", options.steps))
+        if value is not None
+    }
+    return defs.resolve_job_def("evaluate_domains").execute_in_process(
+        instance=instance,
+        tags={RANGE_START: names[0], RANGE_END: names[-1], **process_tag()},
+        run_config={
+            "ops": {"baseline_detector": {"config": training}},
+            "resources": {"reporting": {"config": {"style": "bars"}}},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
+        raise_on_error=False,
+    )
+
+
+def _unusable(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Domains that the blocking check of the audit named, with its words."""
+    for event in result.get_asset_check_evaluations():
+        if event.check_name == "has_usable_pictures" and not event.passed:
+            names = event.metadata["domains"].value
+            told = dict(part.split(": ", 1) for part in (event.description or "").split("; "))
+            return {name: told.get(name, "") for name in names}
+    return {}
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    lines = []
+    for event in result.all_events:
+        if event.is_step_failure and event.step_failure_data.error:
+            error = event.step_failure_data.error
+            while error.cause:
+                error = error.cause
+            lines.append(f"{event.step_key} failed. {_words(error.message)}")
+    lines.append(f"Everything about it: make ui, run {result.run_id[:8]}.")
+    return "\n".join(lines)
+
+
+def _words(message: str) -> str:
+    """An error's text without the name of its class."""
+    name, _, words = message.strip().partition(": ")
+    return words if words and " " not in name else message.strip()
+
+
+def _show(result: dg.ExecuteInProcessResult, seconds: float) -> None:
+    made: dict[str, list[Any]] = {}
+    for event in result.get_asset_materialization_events():
+        made.setdefault(event.asset_key.to_user_string(), []).append(event.materialization.metadata)
+    _say("")
+    for asset, entries in made.items():
+        kept = sum(bool(entry["unchanged_and_kept"].value) for entry in entries)
+        spent = sum(entry["seconds"].value for entry in entries)
+        told = "unchanged, kept" if kept == len(entries) else f"made in {spent:.1f} s"
+        if 0 < kept < len(entries):
+            told += f"; {kept} of {len(entries)} domains unchanged, kept"
+        _say(f"  {asset:<20} {told}")
+    _say(f"\nDone in {seconds:.0f} s. The detector is {default_detector()}.")
+    _say("Look at every step with `make ui`; judge a file with `deepward score PATH`.")
+    _say(f"MLflow: mlflow ui --backend-store-uri sqlite:///{home() / 'mlflow' / 'mlflow.db'}")
+    print(f"Report: {report_file()}", flush=True)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

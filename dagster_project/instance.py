@@ -1,0 +1,113 @@
+"""The Dagster instance below `DEEPWARD_HOME`: made ready before `make demo` and `make ui`."""
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from assets.partitions import can_be_partition, domain_partitions
+from deepward.files import atomic_file, write_json
+from deepward.home import domains_folder, home
+
+CONFIGURATION = Path(__file__).parents[1] / "dagster.yaml"
+PROCESS_TAG = "deepward/process"
+PARTITIONS = str(domain_partitions.name)
+UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+
+
+def prepare_home(domains: Path | None = None) -> Path:
+    """Sets the environment and writes `dagster.yaml` where Dagster looks for it.
+
+    Args:
+        domains: the folder of domains; without it what the environment says, else what was used
+            last, else the demo domains.
+
+    Returns:
+        DAGSTER_HOME, which holds runs, events and logs.
+    """
+    os.environ["DEEPWARD_HOME"] = str(home())
+    folder = home() / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["DAGSTER_HOME"] = str(folder)
+    with atomic_file(folder / "dagster.yaml") as partial:
+        shutil.copyfile(CONFIGURATION, partial)
+    if domains is not None:
+        os.environ["DEEPWARD_DOMAINS"] = str(domains.absolute())
+    elif not os.environ.get("DEEPWARD_DOMAINS") and (last := _last_domains()) is not None:
+        os.environ["DEEPWARD_DOMAINS"] = str(last)
+    return folder
+
+
+def remember_domains() -> None:
+    """Notes the folder of domains in use, for `make ui` after `make demo DOMAINS=…`."""
+    write_json(home() / "dagster" / "domains.json", {"folder": str(domains_folder())})
+
+
+def _last_domains() -> Path | None:
+    note = home() / "dagster" / "domains.json"
+    if not note.is_file():
+        return None
+    folder = Path(json.loads(note.read_text(encoding="utf-8"))["folder"])
+    return folder if folder.is_dir() else None
+
+
+def open_instance() -> dg.DagsterInstance:
+    """The instance of `prepare_home`; steps write to the terminal, not to Dagster's log files."""
+    from dagster._core.instance.ref import InstanceRef
+
+    module = "dagster._core.storage.noop_compute_log_manager"
+    quiet = {"module": module, "class": "NoOpComputeLogManager"}
+    folder = os.environ["DAGSTER_HOME"]
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(folder, overrides={"compute_logs": quiet})
+    )
+
+
+def register_domains(instance: dg.DagsterInstance, names: Sequence[str]) -> list[str]:
+    """Makes the partitions be exactly `names`; returns the names that cannot be partitions.
+
+    What was made for a partition that goes stays in the store, and its history in Dagster.
+    """
+    possible = [name for name in names if can_be_partition(name)]
+    registered = instance.get_dynamic_partitions(PARTITIONS)
+    for name in sorted(set(registered) - set(possible)):
+        instance.delete_dynamic_partition(PARTITIONS, name)
+    new = [name for name in possible if name not in registered]
+    for start in range(0, len(new), 500):
+        instance.add_dynamic_partitions(PARTITIONS, new[start : start + 500])
+    return [name for name in names if name not in possible]
+
+
+def process_tag() -> dict[str, str]:
+    """Names this process in the tags of a run, so that `end_dead_runs` can tell that it died."""
+    return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}:{_birth(os.getpid())}"}
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> int:
+    """Ends runs whose process was killed, and gives back their places in pools.
+
+    Dagster's daemon does this too, but only while `make ui` runs.
+    """
+    ended = 0
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        host, _, rest = run.tags.get(PROCESS_TAG, "").partition(":")
+        process, _, birth = rest.partition(":")
+        if host != socket.gethostname() or _birth(int(process)) == birth:
+            continue
+        instance.report_run_failed(run, "Its process was killed; the next run goes on from there.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        ended += 1
+    return ended
+
+
+def _birth(process: int) -> str:
+    """When a process began, as the kernel tells it; "" when it is gone."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]

@@ -1,0 +1,18 @@
+"""What assets reach the world through: artefacts on disk, compute, domains, tracking, progress."""
+
+from resources.artifacts import ArtifactStore, Card, Kept
+from resources.compute import Compute
+from resources.domains import DomainFolders
+from resources.reporting import Reporting
+from resources.tracking import MODEL_NAME, Tracking
+
+__all__ = [
+    "MODEL_NAME",
+    "ArtifactStore",
+    "Card",
+    "Compute",
+    "DomainFolders",
+    "Kept",
+    "Reporting",
+    "Tracking",
+]

@@ -1,0 +1,1 @@
+"""The commands of `deepward`, one module each. Heavy imports stay inside the functions."""

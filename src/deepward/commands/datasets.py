@@ -1,0 +1,59 @@
+"""Domain folders as commands read them: scanned and decoded once, then warm."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepward.errors import UsageError
+from deepward.home import domain_files
+from deepward.progress import Progress
+
+if TYPE_CHECKING:
+    from deepward.domains import ImageSet, Manifest
+
+__all__ = ["domain_folders", "images", "scan"]
+
+
+def domain_folders(folder: Path, names: Sequence[str] | None = None) -> list[Path]:
+    """The domains in `folder`, or those of them called `names`; a domain itself stands for itself.
+
+    Raises:
+        UsageError: a name is not among them.
+        DomainError: there are none.
+    """
+    from deepward.domains import find_domains
+    from deepward.domains.layout import CLASS_FOLDERS, SPLITS
+
+    places = [folder / split / name for split in ("", *SPLITS) for name in CLASS_FOLDERS]
+    if any(place.is_dir() for place in places):
+        found = [folder]
+    else:
+        found = [folder / name for name in find_domains(folder)]
+    known = {place.absolute().name: place for place in found}
+    for name in names or ():
+        if name not in known:
+            there = ", ".join(known)
+            raise UsageError(f"There is no domain {name} in {folder}; there are: {there}.")
+    return [known[name] for name in dict.fromkeys(names or known)]
+
+
+def scan(folder: Path, progress: Progress) -> "Manifest":
+    """The manifest of one domain folder; files that did not change are not decoded again."""
+    from deepward.domains import scan_domain
+
+    files = domain_files(folder)
+    files.state.parent.mkdir(parents=True, exist_ok=True)
+    manifest = scan_domain(folder, state=files.state, progress=progress)
+    manifest.write(files.manifest)
+    return manifest
+
+
+def images(manifests: Sequence["Manifest"], split: str | None, progress: Progress) -> "ImageSet":
+    """The usable pictures of one split (None: all) of these domains, decoded."""
+    from deepward.domains import build_cache, load_images
+
+    caches = [
+        build_cache(manifest, domain_files(manifest.root).pixels, progress=progress)
+        for manifest in manifests
+    ]
+    return load_images(manifests, caches, split)

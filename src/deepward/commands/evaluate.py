@@ -1,0 +1,131 @@
+"""`deepward evaluate`: how good a detector is on domains, with intervals."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepward.commands.console import print_json, print_table, say, shown_progress
+from deepward.commands.datasets import domain_folders, images, scan
+from deepward.commands.options import (
+    DetectorOption,
+    DomainNames,
+    DomainsOption,
+    JsonFlag,
+    detector_at,
+    root_at,
+)
+from deepward.errors import EvaluationError, UsageError
+
+if TYPE_CHECKING:
+    from deepward.detectors import Detector
+    from deepward.domains import ImageSet, Manifest
+    from deepward.evaluation import DomainMetrics, Estimate
+    from deepward.progress import Progress
+
+__all__ = ["evaluate", "evaluated"]
+
+_SPLITS = ("train", "val", "test", "all")
+_COLUMNS = ("auc", "ap", "eer", "balanced_accuracy", "recall_real", "recall_fake")
+
+
+def evaluate(
+    detector: DetectorOption = None,
+    domains: DomainsOption = None,
+    domain: DomainNames = None,
+    split: Annotated[str, typer.Option("--split", help="train, val, test or all.")] = "test",
+    seed: Annotated[int, typer.Option("--seed", help="Of the intervals' resampling.")] = 0,
+    resamples: Annotated[
+        int, typer.Option("--resamples", min=10, help="Bootstrap samples per interval.")
+    ] = 1000,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure a detector on domains.
+
+    The threshold is the stored one; nothing is chosen here. A domain without split folders counts
+    whole as test. Values that the data cannot tell, such as the AUC of a domain of real pictures
+    only, are null.
+    """
+    if split not in _SPLITS:
+        raise UsageError(f"There is no split {split}; there are {', '.join(_SPLITS)}.")
+    place = detector_at(detector)
+    folders = domain_folders(root_at(domains), domain)
+
+    from deepward.detectors import load_detector
+
+    loaded = load_detector(place)
+    results = []
+    with shown_progress() as progress:
+        manifests = [scan(folder, progress) for folder in folders]
+        for _, metrics in evaluated(loaded, manifests, split, progress, seed, resamples):
+            results.append(metrics)
+            if as_json:
+                print_json(metrics.as_dict())
+    if not results:
+        raise EvaluationError(f"None of the domains has pictures in the split {split}.")
+    if not as_json:
+        _print(results)
+
+
+def evaluated(
+    detector: "Detector",
+    manifests: Sequence["Manifest"],
+    split: str,
+    progress: "Progress",
+    seed: int = 0,
+    resamples: int = 1000,
+) -> "Iterator[tuple[ImageSet, DomainMetrics]]":
+    """Measures one domain after the other; says which have nothing in `split`.
+
+    A domain without split folders counts whole as test, unless the detector has learned from it:
+    then its pictures were split by hash, and only the test part of these is measured.
+    """
+    from deepward.evaluation import evaluate_detector
+
+    for manifest in manifests:
+        flat = split == "test" and not manifest.declared_splits
+        learned = manifest.domain in detector.lineage.get("domains", {})
+        if flat and learned:
+            say(
+                f"{manifest.domain} was trained on: only the test part of its pictures is measured."
+            )
+        whole = split == "all" or (flat and not learned)
+        data = images([manifest], None if whole else split, progress)
+        if len(data) == 0:
+            say(f"{manifest.domain} is passed over: no usable pictures in the split {split}.")
+            continue
+        yield (
+            data,
+            evaluate_detector(
+                detector,
+                data,
+                manifest.domain,
+                split,
+                seed=seed,
+                resamples=resamples,
+                progress=progress,
+            ),
+        )
+
+
+def _print(results: Sequence["DomainMetrics"]) -> None:
+    header = ["domain", "real", "fake", *(name.replace("_", " ") for name in _COLUMNS)]
+    rows = []
+    for result in results:
+        values = [_with_interval(result.metrics[name]) for name in _COLUMNS]
+        extra = [_with_interval(result.control["auc"]), _with_interval(result.laundered["auc"])]
+        rows.append([result.domain, result.n_real, result.n_fake, *values, *extra])
+    print_table([*header, "auc of control", "auc laundered"], rows)
+    first = results[0]
+    say(
+        f"Detector {first.detector_hash[:12]}, split {first.split}, threshold "
+        f"{first.threshold:.3f}; in brackets 95 % intervals. The control sees content, no traces."
+    )
+
+
+def _with_interval(estimate: "Estimate") -> str:
+    if estimate.value is None:
+        return "–"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.3f}"
+    return f"{estimate.value:.3f} [{estimate.low:.2f}, {estimate.high:.2f}]"

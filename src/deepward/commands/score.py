@@ -1,0 +1,90 @@
+"""`deepward score`: a verdict for every file."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deepward.commands.console import fit, out, print_json, say, shown_progress, verdict_colour
+from deepward.commands.options import DetectorOption, JsonFlag, detector_at
+from deepward.errors import WorkError
+
+if TYPE_CHECKING:
+    from deepward.scoring import Verdict
+
+__all__ = ["score"]
+
+_WIDEST_PATH = 64
+
+
+def score(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Files, folders or globs.")],
+    as_json: JsonFlag = False,
+    detector: DetectorOption = None,
+) -> None:
+    """Say of every file whether it is real or fake, how sure, and why.
+
+    A folder stands for every file below it; hidden files are skipped. What is no picture is "not
+    applicable", what the detector cannot tell is "inconclusive"; both come with the reason. The
+    probability is that of being fake. Fails with 1 when not a single file could be judged.
+    """
+    from deepward.scoring.paths import expand_paths
+
+    files = expand_paths(paths)
+    folder = detector_at(detector)
+
+    from deepward.detectors import load_detector
+    from deepward.scoring import score_paths
+
+    loaded = load_detector(folder)
+    begun = time.monotonic()
+    counts: Counter[str] = Counter()
+    show = _json_line(loaded.content_hash) if as_json else _table_line(files)
+    with (
+        shown_progress() as progress,
+        closing(score_paths(loaded, files, progress=progress)) as verdicts,
+    ):
+        for verdict in verdicts:
+            counts[verdict.verdict] += 1
+            show(verdict)
+    seconds = time.monotonic() - begun
+    say(_summary(counts, seconds))
+    if counts["not applicable"] == len(files):
+        raise WorkError("Not one of the files is a picture that this detector can judge.")
+
+
+def _json_line(detector: str) -> Callable[["Verdict"], None]:
+    from deepward.scoring import printable
+
+    def show(verdict: "Verdict") -> None:
+        fields = verdict.as_dict() | {"path": printable(verdict.path), "detector": detector}
+        print_json(fields)
+
+    return show
+
+
+def _table_line(files: Sequence[Path]) -> Callable[["Verdict"], None]:
+    from deepward.scoring import printable
+
+    longest = max(len(printable(file)) for file in files)
+    width = min(_WIDEST_PATH, max(longest, len("path")))
+    out(f"{fit('path', width)}  {fit('verdict', 14)}  fake   reason")
+
+    def show(verdict: "Verdict") -> None:
+        name = verdict_colour(verdict.verdict, fit(verdict.verdict, 14))
+        probability = "    –" if verdict.probability is None else f"{verdict.probability:.3f}"
+        out(f"{fit(printable(verdict.path), width)}  {name}  {probability}  {verdict.reason}")
+
+    return show
+
+
+def _summary(counts: Counter[str], seconds: float) -> str:
+    from deepward.scoring import VERDICTS
+
+    total = counts.total()
+    parts = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
+    return f"{total} {'file' if total == 1 else 'files'} in {seconds:.1f} s: {parts}."

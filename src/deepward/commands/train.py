@@ -1,0 +1,158 @@
+"""`deepward train`: a detector from folders of pictures."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepward.commands.console import out, print_json, print_table, say, shown_progress
+from deepward.commands.datasets import domain_folders, images, scan
+from deepward.commands.options import DomainNames, DomainsOption, JsonFlag, root_at
+from deepward.errors import DomainError, UsageError
+from deepward.files import canonical_json, sha256_bytes
+from deepward.home import checkpoints_folder, default_detector
+
+if TYPE_CHECKING:
+    from deepward.detectors import Detector
+    from deepward.domains import ImageSet, Manifest
+    from deepward.learning import TrainingConfig
+
+__all__ = ["train"]
+
+_SHOWN = ("auc", "ap", "eer", "balanced_accuracy", "recall_real", "recall_fake")
+
+
+def train(
+    domains: DomainsOption = None,
+    domain: DomainNames = None,
+    out_folder: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DETECTOR", help="Where to; by default the baseline."),
+    ] = None,
+    detector: Annotated[
+        str, typer.Option("--detector", metavar="NAME", help="Which kind of detector.")
+    ] = "default",
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Stop after so much training time.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Stop after so many steps.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of every random choice.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a detector at --out.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train a detector on domains.
+
+    It learns from their train splits; its threshold is chosen on their val splits, for a false
+    alarm on 5 % of the real pictures.
+
+    Without --domain, every domain with both real and fake pictures is trained on. An interrupted
+    training goes on where it stopped when the same command is given again.
+    """
+    if minutes is not None and minutes <= 0:
+        raise UsageError(f"--minutes {minutes:g} leaves no time to train.")
+    if steps is not None and steps <= 0:
+        raise UsageError(f"--steps {steps} leaves nothing to train.")
+    target = (out_folder or default_detector()).absolute()
+    _refuse_to_lose(target, force)
+    folders = domain_folders(root_at(domains), domain)
+
+    from deepward.detectors import DETECTORS, save_detector
+    from deepward.learning import TrainingConfig, train_detector
+
+    if detector not in DETECTORS:
+        raise UsageError(f"There is no detector {detector}; there are: {', '.join(DETECTORS)}.")
+    config = TrainingConfig(detector=detector, steps=steps, minutes=minutes, seed=seed)
+    with shown_progress() as progress:
+        manifests = _trainable([scan(f, progress) for f in folders], named=bool(domain))
+        data = {split: images(manifests, split, progress) for split in ("train", "val")}
+        checkpoints = checkpoints_folder(_key(config, manifests))
+        trained = train_detector(
+            config, data["train"], data["val"], checkpoints=checkpoints, progress=progress
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_detector(trained, target)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    _show(trained, target, manifests, data["val"], as_json)
+
+
+def _refuse_to_lose(target: Path, force: bool) -> None:
+    """Stops before anything is overwritten that was not meant to be."""
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not (target / "detector.json").is_file():
+        raise UsageError(f"{target} exists and is no detector; choose another --out.")
+    if not force:
+        raise UsageError(
+            f"There is a detector at {target} already: choose another --out, or replace it with "
+            "--force."
+        )
+
+
+def _trainable(manifests: Sequence["Manifest"], named: bool) -> list["Manifest"]:
+    """Those that can be learned from: with both labels, unless they were named."""
+    kept = []
+    for manifest in manifests:
+        missing = _missing(manifest)
+        if named or not missing:
+            kept.append(manifest)
+        else:
+            say(f"{manifest.domain} is not trained on: it has {', '.join(missing)}.")
+    labels = {split: _labels(kept, split) for split in ("train", "val")}
+    for split, found in labels.items():
+        if found != {0, 1}:
+            raise DomainError(
+                f"There is nothing to train on: the {split} splits of "
+                f"{', '.join(m.domain for m in manifests)} do not hold both real and fake pictures."
+            )
+    return kept
+
+
+def _missing(manifest: "Manifest") -> list[str]:
+    return [
+        f"no {name} pictures for {split}"
+        for split in ("train", "val")
+        for label, name in enumerate(("real", "fake"))
+        if label not in _labels([manifest], split)
+    ]
+
+
+def _labels(manifests: Sequence["Manifest"], split: str) -> set[int]:
+    return {int(label) for manifest in manifests for label in manifest.usable(split)["label"]}
+
+
+def _key(config: "TrainingConfig", manifests: Sequence["Manifest"]) -> str:
+    """Names one training: the same data, configuration and seed go on from the same checkpoint."""
+    data = {manifest.domain: manifest.content_hash for manifest in manifests}
+    return sha256_bytes(canonical_json([asdict(config), data]).encode())[:16]
+
+
+def _show(
+    detector: "Detector",
+    target: Path,
+    manifests: Sequence["Manifest"],
+    val: "ImageSet",
+    as_json: bool,
+) -> None:
+    from deepward.evaluation import binary_metrics
+
+    sizes = [min(image.shape[:2]) for image in val.pixels]
+    val = val.subset([i for i, size in enumerate(sizes) if size >= detector.minimum_size])
+    probability = detector.predict(val.pixels).probability
+    threshold = detector.decision.threshold
+    metrics = binary_metrics(val.labels, probability, threshold, val.groups)
+    names = [manifest.domain for manifest in manifests]
+    if as_json:
+        line: dict[str, Any] = {"detector": str(target), "content_hash": detector.content_hash}
+        line |= {"domains": names, "split": "val", "threshold": threshold}
+        line |= {"n_real": int((val.labels == 0).sum()), "n_fake": int((val.labels == 1).sum())}
+        for name in _SHOWN:
+            line |= {name: metrics[name].value, f"{name}_interval": metrics[name].interval}
+        print_json(line)
+        return
+    out(f"validation on {', '.join(names)}: {len(val)} pictures, threshold {threshold:.3f}")
+    rows = [[name, metrics[name].value, metrics[name].low, metrics[name].high] for name in _SHOWN]
+    print_table(["metric", "value", "95 % from", "to"], rows)
+    out(f"detector {detector.content_hash[:12]} at {target}")

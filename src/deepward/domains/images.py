@@ -1,0 +1,124 @@
+"""Labelled pictures ready to be read: what learning and evaluation take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepward.domains.cache import PixelCache
+from deepward.domains.manifest import Manifest
+from deepward.errors import DomainError
+
+__all__ = ["ImageSet", "load_images"]
+
+
+@dataclass(frozen=True)
+class _CachedPixels(Sequence[NDArray[np.uint8]]):
+    """Reads pictures from caches when they are asked for."""
+
+    caches: tuple[PixelCache, ...]
+    places: tuple[tuple[int, str], ...]  # number of the cache, content hash
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, index: slice) -> "_CachedPixels": ...
+    def __getitem__(self, index: int | slice) -> "NDArray[np.uint8] | _CachedPixels":
+        if isinstance(index, slice):
+            return _CachedPixels(self.caches, self.places[index])
+        number, key = self.places[index]
+        return self.caches[number][key]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """N labelled pictures.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB each, read from the cache when indexed; read-only.
+        labels: (N,) int64, 0 real, 1 fake.
+        domains: (N,) name of each picture's domain.
+        techniques: (N,) "" where unknown.
+        groups: (N,) "<domain>/<group>": the unit to resample by.
+        paths: "<domain>/<path below the domain's folder>".
+    """
+
+    pixels: Sequence[NDArray[np.uint8]]
+    labels: NDArray[np.int64]
+    domains: NDArray[np.str_]
+    techniques: NDArray[np.str_]
+    groups: NDArray[np.str_]
+    paths: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def subset(self, index: NDArray[Any] | Sequence[int] | Sequence[bool] | slice) -> "ImageSet":
+        """The pictures at some positions, in that order; a mask and a slice work too."""
+        everything = np.arange(len(self))
+        if isinstance(index, slice):
+            chosen = everything[index]
+        else:
+            positions = np.asarray(index)
+            chosen = everything[positions if positions.size else positions.astype(np.int64)]
+        pixels: Sequence[NDArray[np.uint8]]
+        if isinstance(self.pixels, _CachedPixels):
+            places = tuple(self.pixels.places[i] for i in chosen)
+            pixels = _CachedPixels(self.pixels.caches, places)
+        else:
+            pixels = [self.pixels[i] for i in chosen]
+        return ImageSet(
+            pixels=pixels,
+            labels=self.labels[chosen],
+            domains=self.domains[chosen],
+            techniques=self.techniques[chosen],
+            groups=self.groups[chosen],
+            paths=tuple(self.paths[i] for i in chosen),
+        )
+
+
+def load_images(
+    manifests: Sequence[Manifest], caches: Sequence[PixelCache], split: str | None
+) -> ImageSet:
+    """Joins the usable pictures of some domains, in the order of the manifests, by path in each.
+
+    Args:
+        manifests: one per domain.
+        caches: the cache of each, in the same order.
+        split: "train", "val" or "test"; None for all usable pictures.
+
+    Raises:
+        DomainError: the lists don't match, or a cache lacks a picture of its manifest.
+    """
+    if len(manifests) != len(caches):
+        raise DomainError(f"{len(manifests)} manifests cannot go with {len(caches)} caches.")
+    places: list[tuple[int, str]] = []
+    labels, domains, techniques, groups, paths = [], [], [], [], []
+    for number, (manifest, cache) in enumerate(zip(manifests, caches, strict=True)):
+        rows = manifest.usable(split)
+        keys = [str(key) for key in rows["content_hash"]]
+        lacking = [path for key, path in zip(keys, rows["path"], strict=True) if key not in cache]
+        if lacking:
+            raise DomainError(
+                f"The cache of {manifest.domain} lacks {len(lacking)} pictures, "
+                f"{lacking[0]} for one; build it again from this manifest."
+            )
+        places += [(number, key) for key in keys]
+        labels += rows["label"].tolist()
+        domains += [manifest.domain] * len(rows)
+        techniques += rows["technique"].fillna("").tolist()
+        groups += [f"{manifest.domain}/{group}" for group in rows["group"]]
+        paths += [f"{manifest.domain}/{path}" for path in rows["path"]]
+    return ImageSet(
+        pixels=_CachedPixels(tuple(caches), tuple(places)),
+        labels=np.array(labels, dtype=np.int64),
+        domains=np.array(domains, dtype=np.str_),
+        techniques=np.array(techniques, dtype=np.str_),
+        groups=np.array(groups, dtype=np.str_),
+        paths=tuple(paths),
+    )

@@ -1,0 +1,132 @@
+"""Crops: finding pictures that show the same place of the same base image.
+
+A crop has another perceptual hash than its base. What both have are the same corners: ORB
+descriptors (Rublee et al., 2011) of up to 96 of them are kept for every picture, and pictures that
+share some (found by locality-sensitive hashing: equal keys of 18 of the 256 bits) are compared
+pixel by pixel. Measured on photographs of faces and scenes, random crops resized to 0.6-1.6 times
+and re-encoded at JPEG 60-90: those that keep 0.8 of each side are found in 95-100 %, 0.6 of each
+side in 85-100 %, 0.45 in 30-90 %. Not covered: mirrored or turned crops, and pictures without
+corners. Other photographs with the same background, framed alike, are found too.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["crop_candidates", "describe_landmarks", "show_same_place"]
+
+MOST_LANDMARKS = 96
+_LONGEST_SIDE = 384  # pixels, for the landmarks that are kept
+_TABLES, _KEY_BITS = 10, 18
+_CROWD = 40  # descriptors under one key: more are a pattern (sky, noise), not a landmark
+_NEAR = 48  # of 256 bits between descriptors of one corner
+_FEWEST_SHARED = 4
+_MOST_CANDIDATES = 8  # per picture, those that share most
+_FEWEST_INLIERS = 8
+_LEAST_DETAIL_CORRELATION = 0.75  # true crops: 98 % above 0.84; aligned faces: 0.66 at most
+
+
+def _gray(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    scale = longest / max(gray.shape)
+    if scale < 1:
+        gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(gray, dtype=np.uint8)
+
+
+def describe_landmarks(pixels: NDArray[np.uint8]) -> bytes:
+    """Descriptors of the strongest corners of an (H, W, 3) RGB picture, 32 bytes each."""
+    orb = cv2.ORB.create(MOST_LANDMARKS, 1.2, 8, edgeThreshold=19, fastThreshold=5)
+    _, descriptors = orb.detectAndCompute(_gray(pixels, _LONGEST_SIDE), None)
+    return b"" if descriptors is None else np.asarray(descriptors, dtype=np.uint8).tobytes()
+
+
+def crop_candidates(landmarks: Sequence[bytes]) -> list[tuple[int, int]]:
+    """Pairs of pictures (numbers, ascending) that share enough landmarks to be compared."""
+    counts = [len(one) // 32 for one in landmarks]
+    bits = np.frombuffer(b"".join(landmarks), dtype=np.uint8).reshape(-1, 32)
+    words = bits.view(np.uint64)  # (D, 4)
+    owner = np.repeat(np.arange(len(landmarks)), counts)
+    shared: dict[tuple[int, int], set[tuple[int, int]]] = {}
+    rng = np.random.default_rng(20)  # a constant of the method, like the tables of a hash
+    for _ in range(_TABLES):
+        key = np.zeros(len(bits), dtype=np.int64)
+        for bit in rng.choice(256, _KEY_BITS, replace=False):
+            key = 2 * key + ((bits[:, bit // 8] >> (bit % 8)) & 1)
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        alive = np.arange(len(key))
+        starts = np.searchsorted(key, key, side="left")
+        crowded = np.searchsorted(key, key, side="right") - starts > _CROWD
+        for step in range(1, _CROWD):
+            alive = alive[alive + step < len(key)]
+            alive = alive[(key[alive] == key[alive + step]) & ~crowded[alive]]
+            if not len(alive):
+                break
+            first, second = order[alive], order[alive + step]
+            near = np.bitwise_count(words[first] ^ words[second]).sum(axis=1) <= _NEAR
+            near &= owner[first] != owner[second]
+            for a, b in zip(first[near].tolist(), second[near].tolist(), strict=True):
+                one, other = int(owner[a]), int(owner[b])
+                pair, match = ((one, other), (a, b)) if one < other else ((other, one), (b, a))
+                shared.setdefault(pair, set()).add(match)
+    strength = {}
+    for pair, matches in shared.items():
+        # Each corner once: a repeated pattern does not count as many landmarks.
+        strength[pair] = min(len({match[side] for match in matches}) for side in (0, 1))
+    taken: dict[int, int] = {}
+    chosen = []
+    for pair in sorted(strength, key=lambda pair: (-strength[pair], pair)):
+        if strength[pair] < _FEWEST_SHARED:
+            break
+        if all(taken.get(one, 0) < _MOST_CANDIDATES for one in pair):
+            chosen.append(pair)
+            for one in pair:
+                taken[one] = taken.get(one, 0) + 1
+    return sorted(chosen)
+
+
+def show_same_place(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Says whether two RGB pictures overlap once one is shifted and scaled onto the other."""
+    first, second = _gray(one, 768), _gray(other, 768)
+    orb = cv2.ORB.create(600, 1.2, 10, edgeThreshold=19, fastThreshold=5)
+    (points, described), (targets, known) = (
+        orb.detectAndCompute(gray, None) for gray in (first, second)
+    )
+    if described is None or known is None:
+        return False
+    matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(described, known)
+    matches = [match for match in matches if match.distance <= 64]
+    if len(matches) < _FEWEST_INLIERS:
+        return False
+    source = np.array([points[match.queryIdx].pt for match in matches], dtype=np.float32)
+    target = np.array([targets[match.trainIdx].pt for match in matches], dtype=np.float32)
+    move, inliers = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=3.0)
+    if move is None or int(inliers.sum()) < _FEWEST_INLIERS:
+        return False
+    scale = float(np.hypot(move[0, 0], move[1, 0]))
+    if abs(np.arctan2(move[1, 0], move[0, 0])) > 0.1 or not 0.2 < scale < 5:
+        return False
+    return _detail_correlation(first, second, move) >= _LEAST_DETAIL_CORRELATION
+
+
+def _detail_correlation(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], move: NDArray[Any]
+) -> float:
+    """Correlation of fine detail where the moved first picture covers the second."""
+    height, width = second.shape
+    moved = cv2.warpAffine(first, move, (width, height), flags=cv2.INTER_AREA)
+    inside = cv2.warpAffine(np.ones_like(first), move, (width, height), flags=cv2.INTER_NEAREST)
+    covered = cv2.erode(inside, np.ones((9, 9), np.uint8), borderValue=0) > 0
+    scale = float(np.hypot(move[0, 0], move[1, 0]))
+    smaller = min(first.size * scale**2, second.size)
+    if covered.sum() < 0.25 * smaller:
+        return 0.0
+    details = []
+    for gray in (moved, second):
+        soft = cv2.GaussianBlur(gray.astype(np.float32), (0, 0), 1.5 * max(1.0, scale))
+        details.append((soft - cv2.GaussianBlur(soft, (0, 0), 6.0))[covered])
+    return float(np.corrcoef(details[0], details[1])[0, 1])

@@ -1,0 +1,123 @@
+"""What worker processes do with one file: measure it for a scan, or decode it into a cache.
+
+Imports little, so that a worker starts quickly.
+"""
+
+import base64
+import os
+import zlib
+from pathlib import PurePosixPath
+from typing import Any
+
+import cv2
+
+from deepward.domains.containers import EXTENSIONS
+from deepward.domains.decode import decode_image, read_bytes
+from deepward.domains.landmarks import describe_landmarks, show_same_place
+from deepward.domains.perceptual import perceptual_hash
+from deepward.errors import UnreadableImage
+from deepward.files import sha256_bytes
+
+__all__ = [
+    "MEASURED",
+    "MINIMUM_SIDE",
+    "compare_files",
+    "decode_into",
+    "measure_file",
+    "measure_with_landmarks",
+]
+
+MINIMUM_SIDE = 32  # pixels; below, a picture has room for few 8 x 8 blocks and no traces
+# Fields of a measurement, all None where they don't apply.
+MEASURED: tuple[str, ...] = (
+    "content_hash",
+    "perceptual_hash",
+    "width",
+    "height",
+    "mode",
+    "container",
+    "quality",
+    "subsampling",
+    "quantization",
+    "metadata_bytes",
+    "bytes",
+    "notes",
+    "quarantine",
+)
+
+
+def measure_file(path: str) -> dict[str, Any]:
+    """Opens, hashes and decodes one file; every failure becomes a `quarantine` reason."""
+    return _measure(path, with_landmarks=False)
+
+
+def measure_with_landmarks(path: str) -> dict[str, Any]:
+    """`measure_file` with `landmarks` (base64), by which crops are found."""
+    return _measure(path, with_landmarks=True)
+
+
+def _measure(path: str, with_landmarks: bool) -> dict[str, Any]:
+    cv2.setNumThreads(0)
+    row: dict[str, Any] = dict.fromkeys((*MEASURED, "landmarks"))
+    try:
+        data = read_bytes(path)
+        row["content_hash"] = sha256_bytes(data)
+        row["bytes"] = len(data)
+        decoded = decode_image(data, minimum_side=MINIMUM_SIDE)
+        row["perceptual_hash"] = perceptual_hash(decoded.pixels)
+        if with_landmarks:
+            row["landmarks"] = base64.b64encode(describe_landmarks(decoded.pixels)).decode()
+    except UnreadableImage as error:
+        row["quarantine"] = error.reason
+        return row
+    except MemoryError:
+        row["quarantine"] = "too_much_memory"
+        return row
+    notes = list(decoded.notes)
+    if PurePosixPath(os.path.basename(path)).suffix.lower() not in EXTENSIONS[decoded.container]:
+        notes = sorted([*notes, "wrong_extension"])
+    row["height"], row["width"] = decoded.pixels.shape[:2]
+    row["notes"] = " ".join(notes) or None
+    for field in ("mode", "container", "quality", "subsampling", "quantization", "metadata_bytes"):
+        row[field] = getattr(decoded, field)
+    return row
+
+
+def compare_files(paths: list[str]) -> bool:
+    """Says whether two files show the same place of one base image; False when one is gone."""
+    cv2.setNumThreads(0)
+    try:
+        one, other = (decode_image(read_bytes(path)).pixels for path in paths)
+        return show_same_place(one, other)
+    except (UnreadableImage, MemoryError):
+        return False
+
+
+def decode_into(task: list[Any]) -> int | str:
+    """Decodes a file to its place in a cache's data file.
+
+    Args:
+        task: the file, its content hash, height, width, the place in bytes, the data file.
+
+    Returns:
+        The CRC-32 of the pixels; in words what is wrong, when the file is not the one expected.
+    """
+    path, key, height, width, offset, data = task
+    try:
+        content = read_bytes(path)
+        if sha256_bytes(content) != key:
+            return "its content changed"
+        pixels = decode_image(content).pixels
+    except UnreadableImage as error:
+        return error.reason
+    if pixels.shape != (height, width, 3):
+        return "its size changed"
+    descriptor = os.open(data, os.O_WRONLY)
+    try:
+        view = pixels.data.cast("B")
+        while view:  # one call writes 2 GB at most, and less on a full disk
+            written = os.pwrite(descriptor, view, offset)
+            view, offset = view[written:], offset + written
+    finally:
+        os.close(descriptor)
+    return zlib.crc32(pixels.data)

@@ -1,0 +1,286 @@
+"""Scanning a domain: every file listed, every new or changed file decoded, on all cores.
+
+With a state file an unchanged file is not opened again, and what an interrupted scan has learned
+is kept in a journal beside it. Neither changes the result by a bit.
+"""
+
+import base64
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from deepward.domains.landmarks import crop_candidates
+from deepward.domains.layout import FoundFile, escape_path, has_declared_splits, list_files
+from deepward.domains.manifest import MANIFEST_COLUMNS, MANIFEST_SCHEMA, Manifest, to_pandas
+from deepward.domains.measure import MEASURED
+from deepward.domains.metadata import FileFacts, read_metadata
+from deepward.domains.pool import Failure, available_cores, run_tasks
+from deepward.domains.splits import arrange
+from deepward.files import atomic_file
+from deepward.progress import Advance, Progress, no_progress
+
+__all__ = ["scan_domain"]
+
+_VERSION = f"1 {PIL.__version__}"  # another decoder may decode differently
+_REMEMBERED = (*MEASURED, "landmarks")
+_STAT = ("size", "mtime_ns", "inode", "ctime_ns")
+_BATCH_FILES, _BATCH_BYTES = 32, 4 * 2**20
+
+
+def scan_domain(
+    folder: Path,
+    *,
+    state: Path | None = None,
+    workers: int | None = None,
+    progress: Progress = no_progress,
+) -> Manifest:
+    """Makes the manifest of the domain in `folder`.
+
+    Args:
+        folder: the domain's folder.
+        state: a file that remembers what was measured; made when absent, replaced when unreadable.
+        workers: processes that decode; None for one per core.
+        progress: told after every batch of files.
+
+    Raises:
+        DomainError: the folder is no domain, or its metadata cannot be understood.
+    """
+    declared = has_declared_splits(folder)
+    facts, facts_hash = read_metadata(folder)
+    files = list_files(folder)
+    paths = [escape_path(file.path) for file in files]
+    stats = np.array([file.stat for file in files], dtype=np.int64).reshape(-1, 4)
+    name = folder.resolve().name
+    key = json.dumps([_VERSION, name, declared, facts_hash])
+    memory = _Memory.load(state)
+    listed = [file.quarantine for file in files]
+    if memory.matches(key, paths, stats, listed):
+        assert memory.table is not None
+        progress(Advance(f"scan {name}", len(files), len(files), "file", "nothing changed"))
+        return Manifest(name, folder, to_pandas(memory.table), declared)
+
+    measured = _measure(folder, files, paths, stats, declared, memory, workers, progress)
+    table = _assemble(files, paths, measured, facts)
+    crops = [] if declared else _find_crops(folder, files, measured, workers, progress)
+    named = [facts.get(path, (None, None))[1] for path in paths]
+    frame = arrange(to_pandas(table), declared, named, crops)
+    table = pa.Table.from_pandas(frame, schema=MANIFEST_SCHEMA, preserve_index=False)
+    manifest = Manifest(name, folder, to_pandas(table), declared)
+    if state is not None:
+        memory.store(state, key, table, stats, listed, measured)
+    return manifest
+
+
+def _measure(
+    folder: Path,
+    files: list[FoundFile],
+    paths: list[str],
+    stats: NDArray[np.int64],
+    declared: bool,
+    memory: "_Memory",
+    workers: int | None,
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """One measurement per file: remembered, or made now, or just the listing's reason."""
+    task = f"scan {folder.resolve().name}"
+    measured: list[dict[str, Any] | None] = []
+    for file, path, status in zip(files, paths, stats.tolist(), strict=True):
+        if file.quarantine is not None:
+            row = dict.fromkeys(_REMEMBERED) | {"quarantine": file.quarantine}
+            measured.append(row | {"bytes": file.stat[0]} if file.stat[2] else row)
+        else:
+            measured.append(memory.recall(path, tuple(status)))
+    missing = [number for number, row in enumerate(measured) if row is None]
+    done = len(files) - len(missing)
+    progress(Advance(task, done, len(files), "file"))
+    root = os.path.realpath(folder)
+    results = run_tasks(
+        f"deepward.domains.measure:{'measure_file' if declared else 'measure_with_landmarks'}",
+        [os.path.join(root, files[number].path) for number in missing],
+        workers=workers,
+        batches=_batches([files[number].stat[0] for number in missing], workers),
+    )
+    for batch in results:
+        fresh = []
+        for position, result in batch:
+            number = missing[position]
+            if isinstance(result, Failure):
+                result = dict.fromkeys(_REMEMBERED) | {
+                    "quarantine": result.reason,
+                    "bytes": files[number].stat[0],
+                }
+            measured[number] = result
+            fresh.append((paths[number], files[number].stat, result))
+        memory.note(fresh)
+        done += len(batch)
+        progress(Advance(task, done, len(files), "file"))
+    return [row for row in measured if row is not None]
+
+
+def _find_crops(
+    folder: Path,
+    files: list[FoundFile],
+    measured: list[dict[str, Any]],
+    workers: int | None,
+    progress: Progress,
+) -> list[tuple[int, int]]:
+    """Pairs of files (by number) that show the same place of one base image."""
+    pairs = crop_candidates([base64.b64decode(row["landmarks"] or "") for row in measured])
+    root = os.path.realpath(folder)
+    tasks = [[os.path.join(root, files[number].path) for number in pair] for pair in pairs]
+    batches = [list(range(n, min(n + 8, len(tasks)))) for n in range(0, len(tasks), 8)]
+    found = []
+    done = 0
+    function = "deepward.domains.measure:compare_files"
+    for batch in run_tasks(function, tasks, workers=workers, batches=batches):
+        found += [pairs[number] for number, same in batch if same is True]
+        done += len(batch)
+        progress(Advance(f"find crops {folder.resolve().name}", done, len(tasks), "pair"))
+    return sorted(found)
+
+
+def _batches(sizes: list[int], workers: int | None) -> Iterator[list[int]]:
+    """Groups tasks so that a batch is worth its message, and the last ones still spread."""
+    most = max(1, min(_BATCH_FILES, len(sizes) // (4 * (workers or available_cores()))))
+    batch: list[int] = []
+    weight = 0
+    for number, size in enumerate(sizes):
+        if batch and (len(batch) == most or weight + size > _BATCH_BYTES):
+            yield batch
+            batch, weight = [], 0
+        batch.append(number)
+        weight += size
+    if batch:
+        yield batch
+
+
+def _assemble(
+    files: list[FoundFile],
+    paths: list[str],
+    measured: list[dict[str, Any]],
+    facts: dict[str, FileFacts],
+) -> pa.Table:
+    columns: dict[str, list[Any]] = {name: [row[name] for row in measured] for name in MEASURED}
+    columns["path"] = paths
+    columns["label"] = [file.label for file in files]
+    columns["split"] = [file.split if file.label is not None else None for file in files]
+    columns["technique"] = [
+        facts.get(path, (None, None))[0] or file.technique
+        for file, path in zip(files, paths, strict=True)
+    ]
+    columns["group"] = [None] * len(files)
+    return pa.table(columns, schema=MANIFEST_SCHEMA)
+
+
+@dataclass
+class _Memory:
+    """What earlier scans learned: the state file of the last whole one, and a journal since."""
+
+    journal: Path | None = None
+    state: Path | None = None
+    table: pa.Table | None = None
+    key: str = ""
+    rows: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = field(default_factory=dict)
+    _places: dict[str, int] | None = None
+    _columns: dict[str, list[Any]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, state: Path | None) -> "_Memory":
+        if state is None:
+            return cls()
+        memory = cls(journal=state.with_name(state.name + ".journal"))
+        with contextlib.suppress(OSError, pa.ArrowException, KeyError, UnicodeDecodeError):
+            table = pq.read_table(state, columns=[*MANIFEST_COLUMNS, *_STAT, "listed"])
+            memory.state = state
+            memory.key = table.schema.metadata[b"deepward.scan"].decode()
+            if json.loads(memory.key)[0] == _VERSION:
+                memory.table = table
+        memory._read_journal()
+        return memory
+
+    def _read_journal(self) -> None:
+        assert self.journal is not None
+        with contextlib.suppress(OSError), self.journal.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines):
+                try:
+                    entry = json.loads(line)
+                except ValueError:  # the line that a kill cut short
+                    continue
+                if number == 0 and entry != [_VERSION]:
+                    return
+                if number > 0:
+                    path, status, row = entry
+                    self.rows[path] = (tuple(status), row)
+
+    def matches(
+        self, key: str, paths: list[str], stats: NDArray[np.int64], listed: list[str | None]
+    ) -> bool:
+        """Says whether nothing at all has changed since the state was stored."""
+        if self.table is None or self.key != key or self.table.num_rows != len(paths):
+            return False
+        old = np.stack([self.table[name].to_numpy() for name in _STAT], axis=1)
+        return (
+            bool((old == stats).all())
+            and self.table["path"].to_pylist() == paths
+            and self.table["listed"].to_pylist() == listed
+        )
+
+    def recall(self, path: str, status: tuple[int, ...]) -> dict[str, Any] | None:
+        if path in self.rows and self.rows[path][0] == status:
+            return self.rows[path][1]
+        if self.table is None:
+            return None
+        if self._places is None:
+            whole = pq.read_table(self.state)  # with what `matches` has no need of
+            names = (*_STAT, *_REMEMBERED, "own")
+            self._columns = {name: whole[name].to_pylist() for name in names}
+            self._places = {p: n for n, p in enumerate(whole["path"].to_pylist())}
+        number = self._places.get(path)
+        if number is None or tuple(self._columns[name][number] for name in _STAT) != status:
+            return None
+        row = {name: self._columns[name][number] for name in _REMEMBERED}
+        return row | {"quarantine": self._columns["own"][number]}
+
+    def note(self, fresh: Iterable[tuple[str, tuple[int, ...], dict[str, Any]]]) -> None:
+        if self.journal is None:
+            return
+        self.journal.parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(json.dumps(entry) + "\n" for entry in fresh)
+        if not self.rows and not self.journal.exists():
+            text = json.dumps([_VERSION]) + "\n" + text
+        with self.journal.open("a", encoding="utf-8") as journal:
+            journal.write(text)
+
+    def store(
+        self,
+        state: Path,
+        key: str,
+        table: pa.Table,
+        stats: NDArray[np.int64],
+        listed: list[str | None],
+        measured: list[dict[str, Any]],
+    ) -> None:
+        assert self.journal is not None
+        for number, name in enumerate(_STAT):
+            table = table.append_column(name, pa.array(stats[:, number]))
+        table = table.append_column("listed", pa.array(listed, pa.string()))
+        for column, field_name in (("own", "quarantine"), ("landmarks", "landmarks")):
+            values = [row[field_name] for row in measured]
+            table = table.append_column(column, pa.array(values, pa.string()))
+        table = table.replace_schema_metadata({"deepward.scan": key})
+        with atomic_file(state) as partial:
+            pq.write_table(table, partial, compression="zstd")
+        self.journal.unlink(missing_ok=True)
+
+
+assert set(MEASURED) < set(MANIFEST_COLUMNS)

@@ -1,0 +1,64 @@
+"""Every error that Deepward raises on purpose.
+
+    DeepwardError
+    ├── UsageError              the request itself is wrong (the command exits with 2)
+    └── WorkError               the request was right, the work failed (the command exits with 1)
+        ├── DomainError         a data set on disk cannot be used as it is
+        ├── UnreadableImage     one file is not a picture that can be trusted; carries the reason
+        ├── DetectorFileError   a detector file is missing, damaged, or newer than this code
+        ├── TrainingError       training cannot start or has diverged
+        └── EvaluationError     a metric cannot be computed from what was given
+
+Messages are sentences for people: what was found, where, and what to do.
+"""
+
+__all__ = [
+    "DeepwardError",
+    "DetectorFileError",
+    "DomainError",
+    "EvaluationError",
+    "TrainingError",
+    "UnreadableImage",
+    "UsageError",
+    "WorkError",
+]
+
+
+class DeepwardError(Exception):
+    """Base of all deliberate errors; its text is fit to be shown to a user."""
+
+
+class UsageError(DeepwardError):
+    """The request itself is wrong: an option, a path or a combination that makes no sense."""
+
+
+class WorkError(DeepwardError):
+    """The request was right but the work could not be done."""
+
+
+class DomainError(WorkError):
+    """A domain folder is missing, empty, or not laid out as a domain."""
+
+
+class UnreadableImage(WorkError):
+    """One file is not a picture that can be trusted.
+
+    Attributes:
+        reason: short stable code for tables and counts, such as `truncated` or `not_an_image`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class DetectorFileError(WorkError):
+    """A detector file is missing, damaged, or was written by a newer version."""
+
+
+class TrainingError(WorkError):
+    """Training cannot start with this data, or has diverged."""
+
+
+class EvaluationError(WorkError):
+    """A metric cannot be computed from what was given."""

@@ -1,0 +1,141 @@
+"""Pictures made small enough for a page: samples, best and worst, and where evidence lies."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
+
+from deepward.errors import EvaluationError
+from deepward.evaluation.style import FAKE, REAL
+
+__all__ = ["EXTREMES", "evidence_overlay", "pick_extremes", "sample_montage", "thumbnail"]
+
+Image = NDArray[np.uint8]
+
+MOST_BYTES = 100_000  # what Dagster's pages take as one picture
+TILE = 96
+BORDER = 4
+
+# title -> (label, whether a high probability comes first)
+EXTREMES = {
+    "Fakes it is surest of": (1, True),
+    "Fakes it finds hardest": (1, False),
+    "Reals it is surest of": (0, False),
+    "Reals it suspects most": (0, True),
+}
+
+
+def thumbnail(image: Image, side: int = 128, quality: int = 82) -> bytes:
+    """JPEG of at most `side` px, encoded anew: nothing of the original file is in it."""
+    picture = Pillow.fromarray(image, "RGB")
+    picture.thumbnail((side, side), Pillow.Resampling.LANCZOS)
+    return _jpeg(picture, quality)
+
+
+def pick_extremes(scores: pd.DataFrame, count: int = 6) -> dict[str, pd.DataFrame]:
+    """The surest and the worst of each class, by the stated probability; ties by path.
+
+    Args:
+        scores: table of `DomainMetrics.scores`.
+        count: rows per title at most, and never the same picture under both titles of a class.
+    """
+    picked = {}
+    for title, (label, falling) in EXTREMES.items():
+        part = scores[(scores["label"] == label) & scores["probability"].notna()]
+        ordered = part.sort_values(
+            ["probability", "path"], ascending=[not falling, True], kind="stable"
+        )
+        surest = (label == 1) == falling
+        room = (len(part) + 1) // 2 if surest else len(part) // 2
+        picked[title] = ordered.head(min(count, room))
+    return {title: rows for title, rows in picked.items() if len(rows)}
+
+
+def sample_montage(
+    images: Sequence[Image],
+    labels: ArrayLike,
+    *,
+    columns: int = 8,
+    rows_per_class: int = 2,
+    most_bytes: int = MOST_BYTES,
+) -> bytes:
+    """JPEG of a domain's first, last and evenly spaced pictures: reals framed blue, fakes orange.
+
+    Args:
+        images: HWC uint8 RGB of any size; only the ones shown are read.
+        labels: 0 real, 1 fake, one per picture.
+        columns: pictures in a row.
+        rows_per_class: rows of each class.
+        most_bytes: quality is lowered until the picture is no larger.
+
+    Raises:
+        EvaluationError: when there is no picture.
+    """
+    truth = np.asarray(labels)
+    if len(truth) == 0 or len(truth) != len(images):
+        raise EvaluationError(f"A montage of {len(images)} pictures with {len(truth)} labels.")
+    step, head = TILE + 2 * BORDER, 22
+    parts = []
+    for label, name, color in ((0, "real", REAL), (1, "fake", FAKE)):
+        members = np.flatnonzero(truth == label)
+        if len(members):
+            room = min(len(members), columns * rows_per_class)
+            chosen = members[np.linspace(0, len(members) - 1, room).round().astype(np.int64)]
+            parts.append((f"{name} ({len(members)} in all)", color, chosen))
+    heights = [head + step * -(-len(chosen) // columns) for _, _, chosen in parts]
+    sheet = Pillow.new("RGB", (columns * step, sum(heights)), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
+    top = 0
+    for (title, color, chosen), height in zip(parts, heights, strict=True):
+        pen.text((BORDER, top + 2), title, fill="black", font=font)
+        for place, index in enumerate(chosen):
+            row, column = divmod(place, columns)
+            left, upper = column * step, top + head + row * step
+            pen.rectangle((left + 1, upper + 1, left + step - 2, upper + step - 2), fill=color)
+            sheet.paste(_tile(images[int(index)]), (left + BORDER, upper + BORDER))
+        top += height
+    for quality in (85, 75, 60, 45, 30):
+        encoded = _jpeg(sheet, quality)
+        if len(encoded) <= most_bytes:
+            return encoded
+    return encoded
+
+
+def evidence_overlay(image: Image, evidence: ArrayLike, strength: float = 0.65) -> Image:
+    """Paints evidence over a grey copy of the picture, from nothing to deep orange.
+
+    Args:
+        image: HWC uint8 RGB.
+        evidence: (H, W) in [0, 1], as `Detector.evidence` gives it.
+        strength: how far full evidence covers the picture.
+    """
+    heat = np.clip(np.asarray(evidence, dtype=np.float64), 0, 1)
+    if heat.shape != image.shape[:2]:
+        raise EvaluationError(
+            f"Evidence of shape {heat.shape} does not fit a picture of {image.shape[:2]}."
+        )
+    gray = (image @ np.array([0.299, 0.587, 0.114]))[..., None]  # (H, W, 1)
+    color = np.array([int(FAKE[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float64)
+    cover = strength * heat[..., None]
+    return np.asarray((1 - cover) * gray + cover * color, dtype=np.uint8)
+
+
+def _tile(image: Image) -> Pillow.Image:
+    """Square tile: the whole picture, as large as fits, on a light ground."""
+    picture = Pillow.fromarray(image, "RGB")
+    scale = TILE / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    tile = Pillow.new("RGB", (TILE, TILE), "#e6e8eb")
+    small = picture.resize(size, Pillow.Resampling.LANCZOS)
+    tile.paste(small, ((TILE - size[0]) // 2, (TILE - size[1]) // 2))
+    return tile
+
+
+def _jpeg(picture: Pillow.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

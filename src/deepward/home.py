@@ -1,0 +1,84 @@
+"""Where everything that is made lives: `DEEPWARD_HOME`, by default `storage/` in this folder.
+
+storage/
+├── domains/              domain folders (or links to them); `DEEPWARD_DOMAINS` points elsewhere
+├── detectors/baseline/   the detector that `deepward score` uses unless told otherwise
+├── manifests/            one Parquet file per domain folder, and what the scanner remembers
+├── pixels/               decoded pictures, memory-mapped
+├── training/             checkpoints of training that has not finished
+└── report/report.html    the report
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepward.files import sha256_bytes
+
+__all__ = [
+    "DomainFiles",
+    "checkpoints_folder",
+    "default_detector",
+    "demo_domains_folder",
+    "domain_files",
+    "domains_folder",
+    "home",
+    "report_file",
+]
+
+
+def home() -> Path:
+    """The folder that holds everything that is made; absolute, not necessarily existing."""
+    return Path(os.environ.get("DEEPWARD_HOME") or "storage").absolute()
+
+
+def default_detector() -> Path:
+    """The detector folder that is used where none is named."""
+    return home() / "detectors" / "baseline"
+
+
+def domains_folder() -> Path:
+    """The folder of domains that is used where none is named, and that the sensor watches."""
+    configured = os.environ.get("DEEPWARD_DOMAINS")
+    return Path(configured).absolute() if configured else home() / "domains"
+
+
+def demo_domains_folder() -> Path:
+    """Where the procedural demo domains are written."""
+    return home() / "domains"
+
+
+def report_file() -> Path:
+    """The HTML report."""
+    return home() / "report" / "report.html"
+
+
+def checkpoints_folder(key: str) -> Path:
+    """Checkpoints of one training run; `key` names its data, configuration and seed."""
+    return home() / "training" / key
+
+
+@dataclass(frozen=True)
+class DomainFiles:
+    """What is kept for one domain folder, so that a second run is warm.
+
+    Attributes:
+        manifest: the last manifest, Parquet.
+        state: what the scanner remembers of unchanged files.
+        pixels: folder of the decoded pictures.
+    """
+
+    manifest: Path
+    state: Path
+    pixels: Path
+
+
+def domain_files(folder: Path) -> DomainFiles:
+    """Where the files for the domain at `folder` are kept: named by it and its real path."""
+    place = os.path.realpath(folder)  # a linked domain shares them with the folder it leads to
+    key = f"{Path(place).name}-{sha256_bytes(os.fsencode(place))[:10]}"
+    return DomainFiles(
+        manifest=home() / "manifests" / f"{key}.parquet",
+        state=home() / "manifests" / f"{key}.state",
+        pixels=home() / "pixels" / key,
+    )

@@ -1,0 +1,75 @@
+"""What happens to pictures on their way through the world: recompression, blur, noise, rescaling.
+
+Both classes get the same treatment, so that a processing history never tells the label.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["AugmentConfig", "augment"]
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Probability of each treatment, in [0, 1]; ranges stand where they are used."""
+
+    flip: float = 0.5
+    rescale: float = 0.25
+    blur: float = 0.1
+    noise: float = 0.1
+    tone: float = 0.2
+    recompress: float = 0.3
+
+
+def augment(image: Pixels, config: AugmentConfig, random: np.random.Generator) -> Pixels:
+    """Returns a treated copy of an (H, W, 3) picture; its size changes when it is rescaled."""
+    if random.random() < config.flip:
+        image = np.ascontiguousarray(image[:, ::-1])
+    if random.random() < config.rescale:
+        factor = float(np.exp(random.uniform(np.log(0.5), np.log(1.5))))
+        size = (max(32, round(image.shape[1] * factor)), max(32, round(image.shape[0] * factor)))
+        method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+        image = _as_pixels(cv2.resize(image, size, interpolation=method))
+    if random.random() < config.blur:
+        image = _as_pixels(cv2.GaussianBlur(image, (0, 0), random.uniform(0.4, 1.5)))
+    if random.random() < config.tone:
+        table = np.linspace(0.0, 1.0, 256) ** random.uniform(0.8, 1.25) * random.uniform(0.85, 1.1)
+        image = _as_pixels(cv2.LUT(image, np.clip(table * 255.0 + 0.5, 0, 255).astype(np.uint8)))
+    if random.random() < config.noise:
+        grain = random.normal(0.0, random.uniform(1.0, 5.0), image.shape).astype(np.float32)
+        image = np.clip(image + grain + 0.5, 0, 255).astype(np.uint8)
+    if random.random() < config.recompress:
+        image = _recompress(image, random)
+    return image
+
+
+def _recompress(image: Pixels, random: np.random.Generator) -> Pixels:
+    # A shifted start moves the block grid; recompressing on the old grid would change nothing.
+    top, left = (int(v) for v in random.integers(0, 8, 2))
+    image = image[top:, left:]
+    quality = int(random.integers(50, 96))
+    if random.random() < 0.8:
+        sampling = (
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
+            if random.random() < 0.5
+            else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+        )
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+        extension = ".jpg"
+    else:
+        options, extension = [cv2.IMWRITE_WEBP_QUALITY, quality], ".webp"
+    # The channel order matters to both encoders: they store luma and colour differences.
+    written, data = cv2.imencode(extension, image[..., ::-1], options)
+    assert written, "OpenCV encodes every 8-bit RGB picture"
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert decoded is not None, "OpenCV decodes what it encoded"
+    return _as_pixels(np.ascontiguousarray(decoded[..., ::-1]))
+
+
+def _as_pixels(image: NDArray[np.generic]) -> Pixels:
+    return np.asarray(image, dtype=np.uint8)

@@ -1,0 +1,182 @@
+"""The whole graph on tiny domains: what it makes, what it keeps, what it leaves alone."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from deepward.files import sha256_file
+from deepward.home import default_detector, home, report_file
+
+NAMES = ["demo_camera_only", "demo_swap", "demo_upsampler"]
+Run = Callable[..., dg.ExecuteInProcessResult]
+
+
+def contents(*but: str) -> dict[str, str]:
+    """Hash of every file below home, apart from cards, which tell the time."""
+    return {
+        name: sha256_file(file)
+        for file in sorted(home().rglob("*"))
+        if file.is_file()
+        and not (name := file.relative_to(home()).as_posix()).endswith((".card.json", ".lock"))
+        and not any(part in name for part in but)
+    }
+
+
+def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str | None, dict[str, Any]]:
+    """Partition -> metadata of an asset's materializations."""
+    return {
+        event.partition: {k: v.value for k, v in event.materialization.metadata.items()}
+        for event in result.get_asset_materialization_events()
+        if event.asset_key.to_user_string() == asset
+    }
+
+
+def kept(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str | None], bool]:
+    """(asset, partition) -> whether the artefact was kept as it was."""
+    return {
+        (event.asset_key.to_user_string(), event.partition): bool(
+            event.materialization.metadata["unchanged_and_kept"].value
+        )
+        for event in result.get_asset_materialization_events()
+    }
+
+
+def test_one_run_makes_everything_and_a_second_keeps_it_all(run: Run) -> None:
+    first = run()
+    made = kept(first)
+    partitioned = ("domain_manifest", "domain_audit", "domain_metrics")
+    single = ("baseline_detector", "metrics", "evaluation_report")
+    wanted = {(asset, name) for asset in partitioned for name in NAMES}
+    assert set(made) == wanted | {(asset, None) for asset in single}
+    assert not any(made.values())
+    page = report_file().read_text(encoding="utf-8")
+    assert "<html" in page and all(name in page for name in NAMES)
+    assert (default_detector() / "detector.json").is_file()
+
+    before = contents()
+    assert all(kept(run()).values())
+    assert contents() == before
+
+
+def test_pages_show_scalars_tables_and_pictures(run: Run) -> None:
+    result = run()
+    manifest = metadata(result, "domain_manifest")["demo_swap"]
+    assert (manifest["files"], manifest["usable_real"], manifest["usable_fake"]) == (50, 25, 25)
+    found = metadata(result, "domain_metrics")
+    assert 0 <= found["demo_swap"]["auc"] <= 1
+    # Reals only: there is no AUC, and none is invented.
+    assert "auc" not in found["demo_camera_only"]
+    assert 0 <= found["demo_camera_only"]["false_alarm"] <= 1
+    for shown in (manifest["pictures"], found["demo_swap"]["roc"]):
+        assert shown.startswith("![") and len(shown) < 140_000
+    summary = metadata(result, "metrics")[None]
+    assert summary["domains_measured"] == 3
+    assert "trained on" in summary["cross_domain_auc"]
+
+
+def test_data_versions_are_those_of_the_content(run: Run, instance: dg.DagsterInstance) -> None:
+    run()
+    run("scan_domains", "demo_swap", "demo_swap")
+    event = instance.get_latest_materialization_event(dg.AssetKey("baseline_detector"))
+    assert event is not None and event.asset_materialization is not None
+    card = json.loads((home() / "detectors" / "baseline.card.json").read_text())
+    assert event.asset_materialization.tags["dagster/data_version"] == card["content_hash"]
+
+
+def test_a_changed_file_refreshes_what_depends_on_it_and_nothing_else(
+    run: Run, domains: Path
+) -> None:
+    run()
+    # The domain that nothing is trained on: its manifest changes, the detector does not.
+    next((domains / "demo_camera_only" / "test" / "0_real").iterdir()).unlink()
+    made = kept(run())
+    again = {key for key, same in made.items() if not same}
+    assert again == {
+        ("domain_manifest", "demo_camera_only"),
+        ("domain_audit", "demo_camera_only"),
+        ("domain_metrics", "demo_camera_only"),
+        ("metrics", None),
+        ("evaluation_report", None),
+    }
+
+
+def test_a_new_domain_is_measured_without_touching_the_rest(
+    run: Run, domains: Path, drawn: Path, instance: dg.DagsterInstance
+) -> None:
+    run()
+    before = contents("metrics/", "report/")
+    shutil.copytree(drawn / "demo_inpaint", domains / "demo_inpaint")
+    instance.add_dynamic_partitions("domain", ["demo_inpaint"])
+    result = run("evaluate_new_domain", "demo_inpaint", "demo_inpaint")
+    assert {key[1] for key in kept(result)} == {"demo_inpaint"}
+    after = contents("metrics/", "report/")
+    assert {name: after[name] for name in before} == before
+    assert all("demo_inpaint" in name for name in set(after) - set(before))
+
+    run("refresh_report")
+    assert "demo_inpaint" in report_file().read_text(encoding="utf-8")
+
+
+def test_training_domains_can_be_named(run: Run) -> None:
+    training = {"detector": "quick", "false_positive_rate": 0.2, "domains": ["demo_swap"]}
+    run(ops={"baseline_detector": {"config": training}})
+    card = json.loads((default_detector() / "detector.json").read_text())
+    assert list(card["lineage"]["domains"]) == ["demo_swap"]
+
+
+def test_metrics_count_only_what_the_present_detector_was_measured_on(run: Run) -> None:
+    run()
+    training = {"detector": "quick", "false_positive_rate": 0.2, "seed": 1}
+    run("train_baseline", ops={"baseline_detector": {"config": training}})
+    run("evaluate_new_domain", "demo_swap", "demo_swap")
+    shown = metadata(run("refresh_report"), "metrics")[None]
+    assert shown["domains_measured"] == 1
+    assert shown["not_measured_yet"] == "demo_camera_only, demo_upsampler"
+
+
+@pytest.mark.parametrize("job", ["evaluate_new_domain", "refresh_report", "train_baseline"])
+def test_what_is_missing_is_said_in_words(run: Run, job: str) -> None:
+    result = run(job, raise_on_error=False)
+    assert not result.success
+    if job == "evaluate_new_domain" or job == "refresh_report":
+        assert "materialize baseline_detector" in words(result)
+    else:
+        assert "nothing to train on" in words(result).replace("is\nnothing", "is nothing")
+
+
+def words(result: dg.ExecuteInProcessResult) -> str:
+    told = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None:
+                told.append(error.message)
+                error = error.cause
+    return "\n".join(told)
+
+
+def test_a_domain_without_usable_pictures_blocks_what_follows(run: Run, domains: Path) -> None:
+    for file in (domains / "demo_swap").rglob("*.jpg"):
+        file.write_bytes(b"not a picture")
+    result = run(raise_on_error=False)
+    assert not result.success
+    [check] = [e for e in result.get_asset_check_evaluations() if not e.passed and e.blocking]
+    assert check.check_name == "has_usable_pictures"
+    assert check.metadata["domains"].value == ["demo_swap"]
+    assert "no usable picture; 50 files were set aside" in str(check.description)
+    assert not default_detector().exists()
+
+
+def test_a_folder_that_went_away_is_named_and_the_others_are_scanned(
+    run: Run, domains: Path
+) -> None:
+    shutil.rmtree(domains / "demo_swap")
+    result = run("scan_domains", raise_on_error=False)
+    assert not result.success
+    assert "1 of 3 domains failed" in words(result) and "no folder" in words(result)
+    assert len(list((home() / "manifests").glob("*.parquet"))) == 2

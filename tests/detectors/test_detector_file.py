@@ -1,0 +1,80 @@
+"""The detector file: what is written is what is read, and nothing damaged is used."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepward.detectors import Detector, load_detector, save_detector
+from deepward.errors import DetectorFileError
+from deepward.learning import TrainingConfig, train_detector
+from tests.pictures import striped_images
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    config = TrainingConfig(detector="default", steps=2)
+    return train_detector(config, striped_images(24), striped_images(40, seed=1))
+
+
+@pytest.fixture
+def folder(detector: Detector, tmp_path: Path) -> Path:
+    save_detector(detector, tmp_path / "detector")
+    return tmp_path / "detector"
+
+
+def test_a_loaded_detector_says_what_the_saved_one_said(detector: Detector, folder: Path) -> None:
+    images = striped_images(6, seed=2).pixels
+    before, after = detector.predict(images), load_detector(folder).predict(images)
+    assert np.array_equal(before.probability, after.probability)
+    assert np.array_equal(before.control, after.control)
+    assert np.array_equal(before.unfamiliarity, after.unfamiliarity)
+
+
+def test_the_same_detector_gives_the_same_bytes(detector: Detector, folder: Path) -> None:
+    again = folder.parent / "again"
+    save_detector(load_detector(folder), again)
+    for name in ("model.safetensors", "detector.json"):
+        assert (folder / name).read_bytes() == (again / name).read_bytes()
+
+
+def test_damaged_weights_are_refused(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-5] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(DetectorFileError, match="damaged"):
+        load_detector(folder)
+
+
+def test_a_changed_threshold_is_noticed(folder: Path) -> None:
+    card = json.loads((folder / "detector.json").read_text())
+    card["decision"]["threshold"] = 0.0
+    (folder / "detector.json").write_text(json.dumps(card))
+    with pytest.raises(DetectorFileError, match="changed after it was written"):
+        load_detector(folder)
+
+
+def test_a_newer_format_is_refused_before_anything_else(folder: Path) -> None:
+    card = json.loads((folder / "detector.json").read_text())
+    card["format"] = 99
+    (folder / "detector.json").write_text(json.dumps(card))
+    with pytest.raises(DetectorFileError, match="format 99"):
+        load_detector(folder)
+
+
+@pytest.mark.parametrize("missing", ["model.safetensors", "detector.json"])
+def test_a_missing_part_is_named(folder: Path, missing: str) -> None:
+    (folder / missing).unlink()
+    with pytest.raises(DetectorFileError, match=missing):
+        load_detector(folder)
+
+
+def test_a_folder_of_something_else_is_never_overwritten(
+    detector: Detector, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(DetectorFileError, match="left untouched"):
+        save_detector(detector, tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"

@@ -1,0 +1,99 @@
+"""Properties of the members: networks, closed-form heads, crops, verdicts."""
+
+import numpy as np
+import pytest
+
+from deepward.detectors import (
+    Decision,
+    Network,
+    NetworkConfig,
+    StatisticsConfig,
+    decide,
+    fit_closed_form,
+    fit_familiarity,
+)
+from deepward.detectors.crops import scoring_crops, take_crop
+from deepward.errors import UsageError
+from tests.pictures import striped_images
+
+
+def test_a_crop_is_native_pixels_and_small_pictures_are_mirrored() -> None:
+    image = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
+    assert np.array_equal(take_crop(image, 10, (0.0, 0.0)), image[5:15, 10:20])
+    padded = take_crop(image, 40, (0.0, 0.0))
+    assert padded.shape == (40, 40, 3)
+    assert np.array_equal(padded[10:30, 5:35], image)
+
+
+@pytest.mark.parametrize(("size", "count"), [((64, 64), 1), ((64, 200), 3), ((200, 200), 5)])
+def test_large_pictures_are_seen_in_several_crops(size: tuple[int, int], count: int) -> None:
+    crops = scoring_crops(np.zeros((*size, 3), np.uint8), 64)
+    assert len(crops) == count
+    assert all(crop.shape == (64, 64, 3) for crop in crops)
+
+
+@pytest.mark.parametrize("backbone", ["small", "npr", "resnet18", "mobilenetv3_small_050"])
+def test_backbones_give_a_finite_logit_per_picture_of_any_size(backbone: str) -> None:
+    fold = 2 if backbone == "small" else 1
+    network = Network(NetworkConfig(backbone=backbone, crop=64, fold=fold)).eval()
+    random = np.random.default_rng(0)
+    images = [random.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((50, 64), (64, 130))]
+    logits = network.logits(images)
+    assert logits.shape == (2,)
+    assert np.isfinite(logits).all()
+
+
+def test_a_transformer_is_told_the_size_of_its_input() -> None:
+    config = NetworkConfig(
+        backbone="vit_tiny_patch16_224", crop=64, fold=1, representation=("raw",)
+    )
+    assert np.isfinite(Network(config).eval().logits([np.zeros((64, 64, 3), np.uint8)])).all()
+
+
+def test_an_unknown_backbone_is_named_with_similar_ones() -> None:
+    with pytest.raises(UsageError, match=r"resnet17"):
+        Network(NetworkConfig(backbone="resnet17"))
+
+
+def test_pretrained_weights_that_are_not_at_hand_are_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UsageError, match="not at hand"):
+        Network(NetworkConfig(backbone="resnet18", pretrained=True, crop=64, fold=1))
+
+
+def test_the_activation_map_sums_to_the_logit() -> None:
+    network = Network(NetworkConfig(crop=64, fold=2)).eval()
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    mean = float(network.activation_map(image).mean()) + float(network.head.bias.detach())
+    mirrored = np.ascontiguousarray(image[:, ::-1])
+    other = float(network.activation_map(mirrored).mean()) + float(network.head.bias.detach())
+    assert (mean + other) / 2 == pytest.approx(float(network.logits([image])[0]), abs=1e-4)
+
+
+@pytest.mark.parametrize("head", ["linear", "kernel"])
+@pytest.mark.parametrize("statistic", ["cooccurrence", "patches", "spectrum"])
+def test_closed_form_heads_find_the_trace(head: str, statistic: str) -> None:
+    train, test = striped_images(80), striped_images(40, seed=1)
+    config = StatisticsConfig(statistics=(statistic,), head=head)
+    member = fit_closed_form(config, train.pixels, train.labels, np.ones(len(train)))
+    logits = member.logits(test.pixels)
+    assert logits[test.labels == 1].min() > logits[test.labels == 0].max()
+
+
+def test_pictures_unlike_the_training_data_are_inconclusive() -> None:
+    images = striped_images(60).pixels
+    familiarity = fit_familiarity(images[:40], images[40:])
+    assert np.median(familiarity.unfamiliarity(images)) < 1
+    flat = np.full((96, 96, 3), 7, np.uint8)
+    unlike = float(familiarity.unfamiliarity([flat])[0])
+    assert unlike > 1
+    assert decide(0.99, unlike, Decision(0.5, 0.05, 0.4))[0] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("probability", "verdict"), [(0.5, "fake"), (0.45, "inconclusive"), (0.39, "real")]
+)
+def test_verdicts_follow_threshold_and_band(probability: float, verdict: str) -> None:
+    assert decide(probability, 0.2, Decision(0.5, 0.05, 0.4))[0] == verdict

@@ -1,0 +1,117 @@
+import io
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
+
+import matplotlib
+import pytest
+from PIL import Image
+
+from deepward.errors import EvaluationError
+from deepward.evaluation import figures
+from deepward.evaluation.domain_metrics import DomainMetrics
+from deepward.evaluation.intervals import Estimate
+from deepward.evaluation.matrices import TransferMatrix
+from deepward.evaluation.measurement import evaluate_detector
+
+NASTY = "a$x_{$ <script>--> & é"
+OF_ONE_DOMAIN = (
+    figures.roc_figure,
+    figures.det_figure,
+    figures.reliability_figure,
+    figures.confusion_figure,
+    figures.score_histograms,
+)
+
+
+@pytest.fixture(scope="module")
+def evaluated(request: pytest.FixtureRequest) -> Callable[..., DomainMetrics]:
+    return lambda detector, data: evaluate_detector(detector, data, NASTY, "test", resamples=20)
+
+
+@pytest.fixture
+def found(
+    detector: Any, invented: Callable[..., Any], evaluated: Callable[..., DomainMetrics]
+) -> DomainMetrics:
+    return evaluated(detector, invented(NASTY, reals=40, fakes=40, techniques=(NASTY, "b")))
+
+
+def test_figures_of_a_domain_are_pictures_with_steady_bytes(found: DomainMetrics) -> None:
+    for figure in OF_ONE_DOMAIN:
+        encoded = figure(found)
+        picture = Image.open(io.BytesIO(encoded))
+        assert picture.format == "PNG"
+        assert min(picture.size) > 200
+        assert "Software" not in picture.info
+        assert figure(found) == encoded
+        svg = figure(found, "svg")
+        assert svg == figure(found, "svg")
+        assert b"<dc:date>" not in svg
+        ElementTree.fromstring(svg)
+
+
+def test_names_from_data_are_drawn_as_they_are(found: DomainMetrics) -> None:
+    svg = figures.score_histograms(found, "svg").decode()
+    assert "<script>" not in svg
+    assert "a$x_{$ &lt;script" in svg
+
+
+def test_one_class_has_verdicts_and_histograms_but_no_curves(
+    detector: Any, invented: Callable[..., Any], evaluated: Callable[..., DomainMetrics]
+) -> None:
+    reals = evaluated(detector, invented("camera", reals=30, fakes=0))
+    for figure in (figures.roc_figure, figures.det_figure, figures.reliability_figure):
+        with pytest.raises(EvaluationError, match="one class only"):
+            figure(reals)
+    assert figures.confusion_figure(reals)
+    assert figures.score_histograms(reals)
+    with pytest.raises(EvaluationError, match="no AUC to draw"):
+        figures.overview_figure([reals])
+
+
+def test_figures_without_scores_are_refused(found: DomainMetrics) -> None:
+    with pytest.raises(EvaluationError, match="without their table"):
+        figures.roc_figure(replace(found, scores=None))
+
+
+def test_overview_and_heat_map_show_what_was_measured(found: DomainMetrics) -> None:
+    assert figures.overview_figure(
+        [found, replace(found, laundered=dict.fromkeys(found.laundered, Estimate(None)))]
+    )
+    matrix = TransferMatrix(
+        "auc", ("a", NASTY), ("b",), ((Estimate(0.9, 0.8, 1.0),), (Estimate(None),))
+    )
+    svg = figures.heat_map(matrix, "svg").decode()
+    assert "0.90" in svg
+    assert "–" in svg
+
+
+def test_a_large_domain_stays_a_small_figure(
+    detector: Any, invented: Callable[..., Any], found: DomainMetrics
+) -> None:
+    import pandas as pd
+
+    scores = pd.concat([found.scores] * 100, ignore_index=True)
+    scores["probability"] = (scores["probability"] * 0.9 + 0.1 * scores.index / len(scores)).clip(
+        0, 1
+    )
+    for figure in OF_ONE_DOMAIN:
+        assert len(figure(replace(found, scores=scores), "svg")) < 400_000
+
+
+def test_drawing_leaves_matplotlib_as_it_was(found: DomainMetrics) -> None:
+    before = dict(matplotlib.rcParams)
+    figures.roc_figure(found)
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_importing_evaluation_costs_neither_torch_nor_matplotlib() -> None:
+    code = (
+        "import sys, deepward.evaluation;"
+        "sys.exit(','.join({'torch', 'matplotlib', 'sklearn'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

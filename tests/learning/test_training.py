@@ -1,0 +1,136 @@
+"""Training detectors: sampling, augmentation, and the whole way from pictures to a detector."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepward.detectors import Detector, save_detector
+from deepward.domains import ImageSet
+from deepward.errors import TrainingError, UsageError
+from deepward.learning import (
+    AugmentConfig,
+    BalancedSampler,
+    TrainingConfig,
+    augment,
+    train_detector,
+)
+from deepward.learning.training import combine
+from deepward.progress import Advance
+from tests.pictures import striped_images
+
+
+def joined(*parts: ImageSet) -> ImageSet:
+    return ImageSet(
+        pixels=[pixels for part in parts for pixels in part.pixels],
+        labels=np.concatenate([part.labels for part in parts]),
+        domains=np.concatenate([part.domains for part in parts]),
+        techniques=np.concatenate([part.techniques for part in parts]),
+        groups=np.concatenate([part.groups for part in parts]),
+        paths=tuple(path for part in parts for path in part.paths),
+    )
+
+
+def test_batches_are_even_over_classes_and_domains() -> None:
+    data = joined(striped_images(40, domain="large"), striped_images(8, domain="small"))
+    sampler = BalancedSampler(data, seed=0)
+    drawn = np.concatenate([sampler.batch(step, 16) for step in range(10)])
+    cells = Counter(zip(data.labels[drawn].tolist(), data.domains[drawn].tolist(), strict=True))
+    assert set(cells.values()) == {40}
+    assert np.array_equal(sampler.batch(7, 16), BalancedSampler(data, seed=0).batch(7, 16))
+
+
+def test_every_sample_of_a_cell_is_seen_before_any_is_seen_again() -> None:
+    sampler = BalancedSampler(striped_images(20), seed=1)
+    assert sorted(sampler.batch(0, 20).tolist()) == list(range(20))
+
+
+def test_a_missing_class_is_named() -> None:
+    data = striped_images(10)
+    with pytest.raises(TrainingError, match="no fake"):
+        BalancedSampler(data.subset(data.labels == 0), seed=0)
+
+
+def test_augmentation_depends_on_its_generator_alone_and_leaves_its_input() -> None:
+    image = striped_images(1).pixels[0]
+    kept = image.copy()
+    everything = AugmentConfig(1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    one, two = (augment(image, everything, np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(one, two)
+    assert np.array_equal(image, kept)
+    assert one.dtype == np.uint8
+    nothing = AugmentConfig(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    assert np.array_equal(augment(image, nothing, np.random.default_rng(5)), image)
+
+
+def test_members_that_know_nothing_get_little_weight() -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    outputs = {"good": labels * 2.0 + random.normal(size=200), "noise": random.normal(size=200)}
+    weights = combine(outputs, labels, np.ones(200)).weights
+    assert weights["good"] > 3 * weights["noise"] >= 0
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    config = TrainingConfig(detector="default", steps=6, seed=1)
+    return train_detector(config, striped_images(60), striped_images(60, seed=1))
+
+
+def test_a_trained_detector_finds_the_trace_and_says_where_it_came_from(
+    detector: Detector,
+) -> None:
+    test = striped_images(40, seed=2)
+    probability = detector.predict(test.pixels).probability
+    assert probability[test.labels == 1].min() > probability[test.labels == 0].max()
+    assert detector.lineage["domains"]["stripes"]["train_real"] == 30
+    assert detector.evidence(test.pixels[1]).shape == (96, 96)
+
+
+def test_the_threshold_keeps_the_stated_rate_on_validation_reals(detector: Detector) -> None:
+    val = striped_images(60, seed=1)
+    reals = detector.predict(val.pixels).probability[val.labels == 0]
+    assert np.mean(reals >= detector.decision.threshold) <= 0.05
+
+
+class Killed(Exception):
+    pass
+
+
+def test_killed_training_resumes_to_the_same_bytes(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepward.learning import training
+
+    original = training.LoopConfig
+    monkeypatch.setattr(
+        training, "LoopConfig", lambda **values: original(**values, checkpoint_every=0.0)
+    )
+    config = TrainingConfig(detector="default", steps=6, seed=1)
+    data = striped_images(60), striped_images(60, seed=1)
+
+    def kill(advance: Advance) -> None:
+        if advance.unit == "step" and advance.done == 4:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_detector(config, *data, checkpoints=tmp_path / "work", progress=kill)
+    resumed = train_detector(config, *data, checkpoints=tmp_path / "work")
+    save_detector(detector, tmp_path / "one")
+    save_detector(resumed, tmp_path / "two")
+    for name in ("model.safetensors", "detector.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_too_few_validation_reals_are_refused_with_the_number_needed() -> None:
+    with pytest.raises(TrainingError, match="at least 19 real"):
+        train_detector(TrainingConfig(detector="quick"), striped_images(20), striped_images(20))
+
+
+def test_an_unknown_detector_and_two_budgets_are_wrong_use() -> None:
+    data = striped_images(40)
+    with pytest.raises(UsageError, match="thumbnail"):
+        train_detector(TrainingConfig(detector="best"), data, data)
+    with pytest.raises(UsageError, match="not in both"):
+        train_detector(TrainingConfig(steps=1, minutes=1), data, data)

@@ -1,0 +1,78 @@
+"""Streams of verdicts: complete, in order, alike however they are cut into batches."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepward.detectors import Detector, decide
+from deepward.domains import decode_image
+from deepward.progress import Advance
+from deepward.scoring import expand_paths, score_paths
+
+
+@pytest.fixture
+def files(domains: Path) -> list[Path]:
+    return expand_paths([str(domains / "alpha" / "test")])
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_verdicts_do_not_depend_on_batches_or_threads(
+    batch_size: int, detector: Detector, files: list[Path]
+) -> None:
+    expected = list(score_paths(detector, files, workers=1, batch_size=7))
+    found = list(score_paths(detector, files, workers=3, batch_size=batch_size))
+    assert [v.path for v in found] == [str(path) for path in files]
+    assert [v.verdict for v in found] == [v.verdict for v in expected]
+    ours = [v.probability for v in found if v.probability is not None]
+    theirs = [v.probability for v in expected if v.probability is not None]
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_verdict_is_what_the_detector_predicts_and_decides(
+    detector: Detector, files: list[Path]
+) -> None:
+    verdict = next(iter(score_paths(detector, files)))
+    predicted = detector.predict([decode_image(files[0]).pixels])
+    probability, strange = predicted.probability[0], predicted.unfamiliarity[0]
+    assert verdict.probability == pytest.approx(probability, abs=1e-6)
+    assert (verdict.verdict, verdict.reason) == decide(probability, strange, detector.decision)
+    assert verdict.threshold == detector.decision.threshold
+
+
+def test_progress_counts_every_file_once(detector: Detector, files: list[Path]) -> None:
+    told: list[Advance] = []
+    verdicts = list(score_paths(detector, files, batch_size=8, progress=told.append))
+    assert len(verdicts) == len(files)
+    assert told[-1].done == told[-1].total == len(files)
+    assert [t.done for t in told] == sorted({t.done for t in told})
+
+
+def test_no_files_give_no_verdicts(detector: Detector) -> None:
+    assert list(score_paths(detector, [])) == []
+
+
+def test_a_row_of_unreadable_files_does_not_hold_back_what_came_before(
+    detector: Detector, files: list[Path], tmp_path: Path
+) -> None:
+    shutil.copy(files[0], tmp_path / "0.jpg")
+    for i in range(1, 1000):
+        (tmp_path / f"{i}.jpg").touch()
+    told: list[Advance] = []
+    stream = score_paths(detector, expand_paths([str(tmp_path)]), progress=told.append)
+    assert next(stream).verdict != "not applicable"
+    assert sum(v.verdict == "not applicable" for v in stream) == 999
+    assert len(told) > 2
+
+
+def test_a_picture_too_small_for_the_detector_is_not_judged(
+    detector: Detector, tmp_path: Path
+) -> None:
+    import cv2
+
+    side = detector.minimum_size
+    path = tmp_path / "small.png"
+    cv2.imwrite(str(path), np.zeros((side, side - 1, 3), dtype=np.uint8))
+    (verdict,) = score_paths(detector, [path])
+    assert verdict.verdict == "not applicable" and "small" in verdict.reason
