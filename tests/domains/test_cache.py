@@ -127,3 +127,11 @@ def test_a_cache_of_other_pictures_is_refused(domain, tmp_path, draw, save):
         load_images([scan_domain(domain)], [cache], None)
     with pytest.raises(DomainError, match="2 manifests cannot go with 1 caches"):
         load_images([manifest, manifest], [cache], None)
+
+
+def test_a_domain_without_usable_pictures_has_an_empty_cache(tmp_path):
+    (tmp_path / "bare/0_real").mkdir(parents=True)
+    (tmp_path / "bare/0_real/x.jpg").write_bytes(b"")
+    manifest, cache, _ = build(tmp_path / "bare", tmp_path / "cache")
+    assert len(cache) == 0
+    assert len(load_images([manifest], [cache], None)) == 0

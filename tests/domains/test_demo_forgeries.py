@@ -43,8 +43,7 @@ def test_a_fake_is_as_large_a_file_as_its_original(technique: str) -> None:
         donor = take(seed + 100, "webcam")
         data, _ = forge(technique, original, donor, SHOT, np.random.default_rng(seed))
         ratios.append(len(data) / len(encode_jpeg(original.pixels, SHOT.quality)))
-    assert np.median(np.abs(np.log(ratios))) < 0.01
-    assert np.abs(np.log(ratios)).max() < 0.1
+    assert np.abs(np.log(ratios)).max() < 0.01
 
 
 @pytest.mark.parametrize("technique", ["swap", "inpaint"])
@@ -86,7 +85,7 @@ def statistics(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 @pytest.mark.slow
 def test_traces_tell_the_label_and_neither_thumbnails_nor_files_do(tmp_path: Path) -> None:
-    make_demo_domains(tmp_path, images_per_class=80, size=SIZE, seed=0, workers=2)
+    make_demo_domains(tmp_path, images_per_class=100, size=SIZE, seed=0, workers=2)
     found, content = {}, {}
     for technique in TECHNIQUES:
         folder = tmp_path / f"demo_{technique}"
@@ -106,5 +105,5 @@ def test_traces_tell_the_label_and_neither_thumbnails_nor_files_do(tmp_path: Pat
             )
             table[technique] = roc_auc_score(labels, scores)
     assert max(content.values()) < 0.65, content
-    assert min(found["upsampler"], found["regenerated"]) > 0.8, found
+    assert min(found["upsampler"], found["regenerated"]) > 0.75, found
     assert min(found.values()) > 0.6, found

@@ -56,11 +56,12 @@ def test_a_detector_is_replaced_with_force_and_the_same_seed_gives_the_same_one(
         ("--domain", "nonsense"),
         ("--minutes", "0"),
         ("--steps", "-1"),
+        ("--steps", "5", "--minutes", "1"),
         ("--domains", "nonsense"),
     ],
 )
 def test_wrong_settings_end_with_2_before_any_work(
-    words: tuple[str, str], deepward: Run, home: Path, tmp_path: Path
+    words: tuple[str, ...], deepward: Run, home: Path, tmp_path: Path
 ) -> None:
     result = deepward("train", "--out", tmp_path / "d", *words)
     assert result.exit_code == 2

@@ -55,6 +55,8 @@ def train(
         raise UsageError(f"--minutes {minutes:g} leaves no time to train.")
     if steps is not None and steps <= 0:
         raise UsageError(f"--steps {steps} leaves nothing to train.")
+    if minutes is not None and steps is not None:
+        raise UsageError("Give --minutes or --steps, not both.")
     target = (out_folder or default_detector()).absolute()
     _refuse_to_lose(target, force)
     folders = domain_folders(root_at(domains), domain)

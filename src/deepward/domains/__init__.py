@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from deepward.domains.audit import Audit, audit_domain
     from deepward.domains.cache import PixelCache, build_cache
     from deepward.domains.decode import Decoded, decode_image
+    from deepward.domains.demo import make_demo_domains
     from deepward.domains.images import ImageSet, load_images
     from deepward.domains.layout import SPLITS, find_domains
     from deepward.domains.manifest import MANIFEST_COLUMNS, Manifest

@@ -265,7 +265,7 @@ def _batches(tasks: list[list[Any]]) -> Iterator[list[int]]:
 
 
 def _remove_others(folder: Path, plan: _Plan) -> None:
-    for path in folder.glob("pixels-*.bin*"):
+    for path in [*folder.glob("pixels-*.bin*"), *folder.glob(".index.parquet.*.partial")]:
         if path.name != plan.file_name:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()

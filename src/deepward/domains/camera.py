@@ -121,14 +121,14 @@ class Shot:
 
 def draw_shot(rng: np.random.Generator) -> Shot:
     """Settings drawn from one distribution, whatever becomes of the picture."""
-    edited = rng.random() < 0.6
+    edited = rng.random() < 0.4
     return Shot(
         gain=float(np.exp(rng.uniform(0.0, 1.3))),
         stops=float(rng.uniform(-0.35, 0.35)),
         balance=(float(rng.uniform(0.93, 1.07)), float(rng.uniform(0.93, 1.07))),
         defocus=float(rng.uniform(0.0, 0.5)),
         zoom=float(rng.uniform(1.0, 1.15)) if edited else 1.0,
-        crispness=float(rng.uniform(-0.5, 0.6)) if edited else 0.0,
+        crispness=float(rng.uniform(-0.4, 0.5)) if edited else 0.0,
         quality=int(rng.choice(QUALITIES)),
     )
 

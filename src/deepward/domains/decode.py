@@ -28,6 +28,17 @@ __all__ = ["MAXIMUM_BYTES", "MAXIMUM_PIXELS", "Decoded", "decode_image", "read_b
 MAXIMUM_PIXELS = 64_000_000  # 8000 x 8000: 192 MB as RGB, more than any camera phone's crop needs
 MAXIMUM_BYTES = 256 * 2**20
 
+# What undoes each EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 # Pillow warns about odd EXIF and palettes, once per file; none of it changes the pixels.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -169,7 +180,7 @@ def _decode(image: Image.Image, data: bytes, container: str) -> Decoded:
     payload = metadata_bytes(data, container, image.info)
     image.load()
     turn = _turn(image)
-    pixels = _to_rgb(image, container, notes)
+    pixels = _to_rgb(image, notes)
     if turn is not None:
         pixels = np.asarray(Image.fromarray(pixels).transpose(turn))
         notes.add("rotated")
@@ -193,40 +204,38 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         orientation = image.getexif().get(0x0112, 1)
     except Exception:  # damaged EXIF says nothing about the orientation
         return None
-    return (
-        {
-            2: Image.Transpose.FLIP_LEFT_RIGHT,
-            3: Image.Transpose.ROTATE_180,
-            4: Image.Transpose.FLIP_TOP_BOTTOM,
-            5: Image.Transpose.TRANSPOSE,
-            6: Image.Transpose.ROTATE_270,
-            7: Image.Transpose.TRANSVERSE,
-            8: Image.Transpose.ROTATE_90,
-        }.get(orientation)
-        if isinstance(orientation, int)
-        else None
-    )
+    return _TURNS.get(orientation) if isinstance(orientation, int) else None
 
 
-def _to_rgb(image: Image.Image, container: str, notes: set[str]) -> NDArray[np.uint8]:
+def _to_rgb(image: Image.Image, notes: set[str]) -> NDArray[np.uint8]:
     mode = image.mode
     if mode == "RGB" and "transparency" not in image.info:
         return np.asarray(image)
+    if mode == "F" or mode.startswith("I"):
+        notes.add("sixteen_bit")
+        return np.repeat(_to_eight_bits(np.asarray(image), mode)[:, :, None], 3, axis=2)
     if mode in ("P", "PA"):
         notes.add("palette")
     if mode == "CMYK":
         notes.add("cmyk")
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layers = image.convert("RGBA")
+        layers = image if mode == "RGBA" else image.convert("RGBA")
         if layers.getchannel("A").getextrema() != (255, 255):
             notes.add("alpha")
-            canvas = Image.new("RGBA", image.size, (255, 255, 255, 255))
-            layers = Image.alpha_composite(canvas, layers)
-        return np.asarray(layers.convert("RGB"))
-    if mode == "F" or mode.startswith("I"):
-        notes.add("sixteen_bit")
-        return np.repeat(_to_eight_bits(np.asarray(image), mode)[:, :, None], 3, axis=2)
+        return _over_white(layers)
     return np.asarray(image.convert("RGB"))
+
+
+def _over_white(layers: Image.Image) -> NDArray[np.uint8]:
+    """Composes an RGBA picture over white, in strips to save memory."""
+    width, height = layers.size
+    result = np.empty((height, width, 3), dtype=np.uint8)
+    for top in range(0, height, 256):
+        bottom = min(top + 256, height)
+        strip = np.asarray(layers.crop((0, top, width, bottom))).astype(np.uint16)
+        alpha = strip[:, :, 3:]
+        result[top:bottom] = (strip[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return result
 
 
 def _to_eight_bits(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:

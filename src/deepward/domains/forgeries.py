@@ -3,13 +3,14 @@
 - `upsampler`: the picture passes a decoder that upsamples with fixed kernels; their uneven phases
   repeat over the picture as a grid.
 - `swap`: the face of another portrait, from another camera, warped, colour matched and blended.
-- `inpaint`: a region is filled from its surroundings, by diffusion, by patches, or by a decoder.
-- `regenerated`: shrinkage in a wavelet-like pyramid, then texture and noise that no sensor made.
+- `inpaint`: a region is filled by a decoder, by diffusion from its sides, or by the mirrored face.
+- `regenerated`: shrinkage in a Laplacian pyramid, then texture and noise that no sensor made.
 
-A forger brings the file back to the size it had at the same JPEG quality with grain or smoothing,
-so the size of the file does not tell the label.
+With grain or smoothing inside the mask the forger brings the file back to the size it had at the
+same JPEG quality, as near as believable grain allows, so that size does not tell the label.
 """
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,6 +19,7 @@ from zlib import crc32
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from deepward.domains.camera import Shot, edit, encode_jpeg, to_pixels
 from deepward.domains.portraits import Portrait
@@ -87,11 +89,11 @@ def _match_file_size(forged: Floats, mask: Floats, grain: Floats, size: int, sho
     smooth: Floats = (cv2.GaussianBlur(forged, (0, 0), 0.9) - forged) * mask[..., None]
     forged = edit(np.clip(forged, 0, 255), shot)
     plain = encode_jpeg(to_pixels(forged), shot.quality)
-    step, reach = (rough, 2.0) if len(plain) < size else (smooth, 1.0)
+    step, reach = (rough, 4.0) if len(plain) < size else (smooth, 1.0)
     step = edit(step, shot)
     grows = len(plain) < size
     low, high, best = 0.0, reach, plain
-    for _ in range(6):
+    for _ in range(8):
         middle = (low + high) / 2
         data = encode_jpeg(to_pixels(forged + np.float32(middle) * step), shot.quality)
         if abs(len(data) - size) < abs(len(best) - size):
@@ -103,7 +105,7 @@ def _match_file_size(forged: Floats, mask: Floats, grain: Floats, size: int, sho
     return best
 
 
-UNEVEN = 0.004  # one grey level at most; published decoders show 0.2 to 3
+UNEVEN = 0.006  # 1.5 grey levels at most; published decoders show 0.2 to 3
 
 
 @lru_cache(maxsize=4)
@@ -142,7 +144,7 @@ def _decode(picture: Floats, keep: float, seed: int) -> Floats:
 def _upsampler(
     picture: Floats, portrait: Portrait, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    forged = _decode(picture, float(rng.uniform(0.5, 0.95)), crc32(b"upsampler"))
+    forged = _decode(picture, float(rng.uniform(0.4, 0.9)), crc32(b"upsampler"))
     return forged, np.ones(picture.shape[:2], np.float32)
 
 
@@ -150,7 +152,7 @@ def _regenerated(
     picture: Floats, portrait: Portrait, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     ycc = cv2.cvtColor(picture / 255, cv2.COLOR_RGB2YCrCb)
-    strength = float(rng.uniform(0.3, 1.2))
+    strength = float(rng.uniform(0.6, 1.5))
     bands, level = [], ycc
     for _ in range(2):
         below = cv2.pyrDown(level)
@@ -165,7 +167,7 @@ def _regenerated(
     texture = draw_noise(rng, size, size // 3, 2, 0.8) * np.float32(rng.uniform(0.002, 0.005))
     level = np.dstack([level[..., 0] + texture, level[..., 1:]]).astype(np.float32)
     forged = cv2.cvtColor(level, cv2.COLOR_YCrCb2RGB) * 255
-    forged = picture + np.float32(rng.uniform(0.4, 1.0)) * (forged - picture)
+    forged = picture + np.float32(rng.uniform(0.6, 1.0)) * (forged - picture)
     return np.asarray(forged, np.float32), np.ones(picture.shape[:2], np.float32)
 
 
@@ -187,10 +189,12 @@ def _swap(
     )
     if matrix is None:
         raise ValueError("the donor's face cannot be aligned")
-    source = donor.pixels.astype(np.float32)
+    # The donor's picture was found somewhere, compressed as the web does it.
+    found = encode_jpeg(donor.pixels, int(rng.integers(40, 76)))
+    source = np.asarray(Image.open(io.BytesIO(found)), np.float32)
     face = cv2.warpAffine(source, matrix, (size, size), borderMode=cv2.BORDER_REFLECT)
     centre = portrait.landmarks[:5].mean(axis=0)
-    rx, ry = portrait.unit * rng.uniform(0.50, 0.58), portrait.unit * rng.uniform(0.52, 0.62)
+    rx, ry = portrait.unit * rng.uniform(0.54, 0.64), portrait.unit * rng.uniform(0.58, 0.70)
     mask = _ellipse(size, centre, rx, ry, portrait.traits.roll)
     mask = mask * (portrait.face > 0.5)
     seam = portrait.unit * float(rng.uniform(0.02, 0.06))
@@ -214,17 +218,19 @@ def _inpaint(
     unit, size = portrait.unit, picture.shape[0]
     eyes, mouth = portrait.landmarks[:2].mean(axis=0), portrait.landmarks[3:5].mean(axis=0)
     middle = (eyes + mouth) / 2
-    way = str(rng.choice(("decode", "diffuse", "quilt"), p=(0.55, 0.25, 0.2)))
+    way = str(rng.choice(("decode", "diffuse", "quilt"), p=(0.6, 0.28, 0.12)))
     if way == "quilt" and abs(portrait.traits.yaw) > 0.15:
         way = "decode"  # the halves of a turned face do not fit each other
     if way == "diffuse":
         centre = eyes - np.float32(rng.uniform(0.25, 0.4)) * (mouth - eyes)
     else:
         centre = (eyes, middle, mouth)[int(rng.integers(3))]
-    rx, ry = unit * float(rng.uniform(0.6, 0.9)), unit * float(rng.uniform(0.45, 0.75))
+    rx, ry = unit * float(rng.uniform(0.7, 1.0)), unit * float(rng.uniform(0.6, 0.9))
     mask = _ellipse(size, centre, rx, ry, portrait.traits.roll)
     if way == "decode":
-        filled = _decode(picture, float(rng.uniform(0.0, 0.2)), crc32(b"inpaint"))
+        filled = picture
+        for _ in range(2):
+            filled = _decode(filled, float(rng.uniform(0.0, 0.15)), crc32(b"inpaint"))
     elif way == "quilt":
         filled = _quilt(picture, portrait)
     else:
@@ -236,7 +242,7 @@ def _diffuse(picture: Floats, mask: Floats, rng: np.random.Generator) -> Floats:
     """Strokes through the region are filled from their sides, as when things are retouched away."""
     size = picture.shape[0]
     strokes = draw_noise(rng, size, size // 6, 1)
-    holes = ((np.abs(strokes) < 0.8) & (mask > 0.3)).astype(np.uint8)
+    holes = ((np.abs(strokes) < 1.0) & (mask > 0.3)).astype(np.uint8)
     filled = cv2.inpaint(to_pixels(picture), holes, 3, cv2.INPAINT_TELEA)
     return np.asarray(filled, np.float32)
 

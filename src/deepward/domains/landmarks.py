@@ -2,31 +2,32 @@
 
 A crop has another perceptual hash than its base. What both have are the same corners: ORB
 descriptors (Rublee et al., 2011) of up to 96 of them are kept for every picture, and pictures that
-share some (found by locality-sensitive hashing: equal keys of 18 of the 256 bits) are compared
+share some (found by locality-sensitive hashing: equal in 18 bits of 256) are compared
 pixel by pixel. Measured on photographs of faces and scenes, random crops resized to 0.6-1.6 times
 and re-encoded at JPEG 60-90: those that keep 0.8 of each side are found in 95-100 %, 0.6 of each
-side in 85-100 %, 0.45 in 30-90 %. Not covered: mirrored or turned crops, and pictures without
+side in 80-100 %, 0.45 in 30-90 %. Not covered: mirrored or turned crops, and pictures without
 corners. Other photographs with the same background, framed alike, are found too.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["crop_candidates", "describe_landmarks", "show_same_place"]
+__all__ = ["Sight", "crop_candidates", "describe_landmarks", "see", "show_same_place"]
 
 MOST_LANDMARKS = 96
 _LONGEST_SIDE = 384  # pixels, for the landmarks that are kept
 _TABLES, _KEY_BITS = 10, 18
 _CROWD = 40  # descriptors under one key: more are a pattern (sky, noise), not a landmark
-_NEAR = 48  # of 256 bits between descriptors of one corner
-_FEWEST_SHARED = 4
+_NEAR = 30  # of 256 bits between descriptors of one corner
+_FEWEST_SHARED = 3
 _MOST_CANDIDATES = 8  # per picture, those that share most
 _FEWEST_INLIERS = 8
-_LEAST_DETAIL_CORRELATION = 0.75  # true crops: 98 % above 0.84; aligned faces: 0.66 at most
+_LEAST_DETAIL_CORRELATION = 0.75  # crops: 95 % above 0.84; other faces: 0.66 at most
 
 
 def _gray(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
@@ -89,28 +90,44 @@ def crop_candidates(landmarks: Sequence[bytes]) -> list[tuple[int, int]]:
     return sorted(chosen)
 
 
-def show_same_place(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Says whether two RGB pictures overlap once one is shifted and scaled onto the other."""
-    first, second = _gray(one, 768), _gray(other, 768)
-    orb = cv2.ORB.create(600, 1.2, 10, edgeThreshold=19, fastThreshold=5)
-    (points, described), (targets, known) = (
-        orb.detectAndCompute(gray, None) for gray in (first, second)
-    )
-    if described is None or known is None:
+@dataclass(frozen=True)
+class Sight:
+    """A picture ready to be compared: gray pixels, places and descriptors of its corners."""
+
+    gray: NDArray[np.uint8]  # (H, W)
+    places: NDArray[np.float32]  # (K, 2)
+    descriptors: NDArray[np.uint8]  # (K, 32)
+
+
+def see(pixels: NDArray[np.uint8]) -> Sight:
+    """Prepares an (H, W, 3) RGB picture for comparisons."""
+    gray = _gray(pixels, 768)
+    orb = cv2.ORB.create(400, 1.2, 10, edgeThreshold=19, fastThreshold=5)
+    points, descriptors = orb.detectAndCompute(gray, None)
+    places = np.array([point.pt for point in points], dtype=np.float32).reshape(-1, 2)
+    if descriptors is None:
+        return Sight(gray, places, np.empty((0, 32), dtype=np.uint8))
+    return Sight(gray, places, np.asarray(descriptors, dtype=np.uint8))
+
+
+def show_same_place(first: Sight, second: Sight) -> bool:
+    """Says whether two pictures overlap once one is shifted and scaled onto the other."""
+    if min(len(first.places), len(second.places)) < _FEWEST_INLIERS:
         return False
-    matches = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(described, known)
+    matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
+    matches = matcher.match(first.descriptors, second.descriptors)
     matches = [match for match in matches if match.distance <= 64]
     if len(matches) < _FEWEST_INLIERS:
         return False
-    source = np.array([points[match.queryIdx].pt for match in matches], dtype=np.float32)
-    target = np.array([targets[match.trainIdx].pt for match in matches], dtype=np.float32)
+    source = first.places[[match.queryIdx for match in matches]]
+    target = second.places[[match.trainIdx for match in matches]]
     move, inliers = cv2.estimateAffinePartial2D(source, target, ransacReprojThreshold=3.0)
     if move is None or int(inliers.sum()) < _FEWEST_INLIERS:
         return False
     scale = float(np.hypot(move[0, 0], move[1, 0]))
     if abs(np.arctan2(move[1, 0], move[0, 0])) > 0.1 or not 0.2 < scale < 5:
         return False
-    return _detail_correlation(first, second, move) >= _LEAST_DETAIL_CORRELATION
+    return _detail_correlation(first.gray, second.gray, move) >= _LEAST_DETAIL_CORRELATION
 
 
 def _detail_correlation(

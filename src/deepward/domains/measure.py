@@ -6,6 +6,7 @@ Imports little, so that a worker starts quickly.
 import base64
 import os
 import zlib
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,7 +14,7 @@ import cv2
 
 from deepward.domains.containers import EXTENSIONS
 from deepward.domains.decode import decode_image, read_bytes
-from deepward.domains.landmarks import describe_landmarks, show_same_place
+from deepward.domains.landmarks import Sight, describe_landmarks, see, show_same_place
 from deepward.domains.perceptual import perceptual_hash
 from deepward.errors import UnreadableImage
 from deepward.files import sha256_bytes
@@ -87,10 +88,14 @@ def compare_files(paths: list[str]) -> bool:
     """Says whether two files show the same place of one base image; False when one is gone."""
     cv2.setNumThreads(0)
     try:
-        one, other = (decode_image(read_bytes(path)).pixels for path in paths)
-        return show_same_place(one, other)
+        return show_same_place(*map(_see_file, paths))
     except (UnreadableImage, MemoryError):
         return False
+
+
+@lru_cache(maxsize=32)  # pairs come sorted, and a picture has several
+def _see_file(path: str) -> Sight:
+    return see(decode_image(read_bytes(path)).pixels)
 
 
 def decode_into(task: list[Any]) -> int | str:

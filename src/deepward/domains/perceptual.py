@@ -16,7 +16,7 @@ __all__ = ["COARSE_LIMIT", "FINE_LIMIT", "near_pairs", "perceptual_hash", "read_
 # 6 of the first 64 and 15 of all bits; two photographs of one person, the same day, differ in 39
 # at least.
 COARSE_LIMIT = 10  # of the first 64 bits: a quick test before the whole one
-FINE_LIMIT = 24  # of all 256 bits
+FINE_LIMIT = 28  # of all 256 bits
 
 _LOW = np.add.outer(np.arange(16) // 8, np.arange(16) // 8) == 0
 _ORDER = np.concatenate([np.flatnonzero(_LOW), np.flatnonzero(~_LOW)])

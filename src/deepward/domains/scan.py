@@ -60,7 +60,7 @@ def scan_domain(
     files = list_files(folder)
     paths = [escape_path(file.path) for file in files]
     stats = np.array([file.stat for file in files], dtype=np.int64).reshape(-1, 4)
-    name = folder.resolve().name
+    name = Path(os.path.abspath(folder)).name  # a link's own name, not its target's
     key = json.dumps([_VERSION, name, declared, facts_hash])
     memory = _Memory.load(state)
     listed = [file.quarantine for file in files]
@@ -69,9 +69,9 @@ def scan_domain(
         progress(Advance(f"scan {name}", len(files), len(files), "file", "nothing changed"))
         return Manifest(name, folder, to_pandas(memory.table), declared)
 
-    measured = _measure(folder, files, paths, stats, declared, memory, workers, progress)
+    measured = _measure(name, folder, files, paths, stats, declared, memory, workers, progress)
     table = _assemble(files, paths, measured, facts)
-    crops = [] if declared else _find_crops(folder, files, measured, workers, progress)
+    crops = [] if declared else _find_crops(name, folder, files, measured, workers, progress)
     named = [facts.get(path, (None, None))[1] for path in paths]
     frame = arrange(to_pandas(table), declared, named, crops)
     table = pa.Table.from_pandas(frame, schema=MANIFEST_SCHEMA, preserve_index=False)
@@ -82,6 +82,7 @@ def scan_domain(
 
 
 def _measure(
+    name: str,
     folder: Path,
     files: list[FoundFile],
     paths: list[str],
@@ -92,7 +93,7 @@ def _measure(
     progress: Progress,
 ) -> list[dict[str, Any]]:
     """One measurement per file: remembered, or made now, or just the listing's reason."""
-    task = f"scan {folder.resolve().name}"
+    task = f"scan {name}"
     measured: list[dict[str, Any] | None] = []
     for file, path, status in zip(files, paths, stats.tolist(), strict=True):
         if file.quarantine is not None:
@@ -128,6 +129,7 @@ def _measure(
 
 
 def _find_crops(
+    name: str,
     folder: Path,
     files: list[FoundFile],
     measured: list[dict[str, Any]],
@@ -145,7 +147,7 @@ def _find_crops(
     for batch in run_tasks(function, tasks, workers=workers, batches=batches):
         found += [pairs[number] for number, same in batch if same is True]
         done += len(batch)
-        progress(Advance(f"find crops {folder.resolve().name}", done, len(tasks), "pair"))
+        progress(Advance(f"find crops {name}", done, len(tasks), "pair"))
     return sorted(found)
 
 
@@ -210,16 +212,14 @@ class _Memory:
 
     def _read_journal(self) -> None:
         assert self.journal is not None
-        with contextlib.suppress(OSError), self.journal.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines):
-                try:
-                    entry = json.loads(line)
-                except ValueError:  # the line that a kill cut short
-                    continue
-                if number == 0 and entry != [_VERSION]:
-                    return
-                if number > 0:
-                    path, status, row = entry
+        with contextlib.suppress(OSError):
+            first, *lines = self.journal.read_text(encoding="utf-8", errors="replace").split("\n")
+            if first != json.dumps([_VERSION]):
+                self.journal.unlink()
+                return
+            for line in lines:
+                with contextlib.suppress(ValueError):  # the line that a kill cut short
+                    path, status, row = json.loads(line)
                     self.rows[path] = (tuple(status), row)
 
     def matches(
@@ -255,9 +255,9 @@ class _Memory:
         if self.journal is None:
             return
         self.journal.parent.mkdir(parents=True, exist_ok=True)
-        text = "".join(json.dumps(entry) + "\n" for entry in fresh)
-        if not self.rows and not self.journal.exists():
-            text = json.dumps([_VERSION]) + "\n" + text
+        text = "".join("\n" + json.dumps(entry) for entry in fresh)
+        if not self.journal.exists():
+            text = json.dumps([_VERSION]) + text
         with self.journal.open("a", encoding="utf-8") as journal:
             journal.write(text)
 

@@ -87,7 +87,7 @@ def arrange(
         rows["split"] = pd.array(splits, dtype="str")
     labels = rows["label"].to_numpy(dtype=np.int64, na_value=-1)[good]
     order = {split: rank for rank, split in enumerate(SPLITS)}
-    ranks = np.array([order[split] for split in rows["split"].iloc[good]], dtype=np.int64)
+    ranks = np.array([order[split] for split in rows["split"].iloc[good].tolist()], dtype=np.int64)
     quarantine = rows["quarantine"].to_numpy(dtype=object).copy()
     quarantine[quarantine != quarantine] = None
     quarantine[good] = _exact_copies(contents, labels, ranks)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from deepward.domains.decode import MAXIMUM_PIXELS
 from deepward.scoring.reading import Reading, read_picture
 
 __all__ = ["ReadAhead"]
@@ -14,17 +15,17 @@ __all__ = ["ReadAhead"]
 class ReadAhead:
     """Iterates over the readings of files in their order, while threads decode the next ones.
 
-    Decoded pictures that wait stay below `budget` bytes, plus one picture per thread: a thread
-    takes a further file only while there is room, except that the file whose turn is next is never
-    held up, so the line always moves. The threads are daemons: an abandoned iteration cannot keep
-    the process from ending.
+    Pictures that are being decoded or wait stay within `budget` bytes, as far as their size can be
+    guessed from the file: a thread begins one only while there is room. The file whose turn is next
+    is never held up, so the line always moves. The threads are daemons: an abandoned iteration
+    cannot keep the process from ending.
 
     Args:
         paths: files, in the order they are wanted.
         minimum_size: see `read_picture`.
         workers: number of threads; decoders release the interpreter lock.
         window: most files decoded ahead.
-        budget: bytes of pixels that may wait.
+        budget: bytes of pixels that may wait or be in the making.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class ReadAhead:
         self._finished: dict[int, Reading | BaseException] = {}
         self._claimed = 0  # files that a thread has taken
         self._taken = 0  # files that have left
-        self._held = 0  # bytes of pixels in `_finished`
+        self._held = 0  # bytes of pixels in `_finished`, and expected of those being decoded
         self._stopped = False
         self._threads = [
             threading.Thread(target=self._work, name=f"decode-{i}", daemon=True)
@@ -74,20 +75,11 @@ class ReadAhead:
                 self._changed.notify_all()
             yield reading
 
-    def _may_claim(self) -> bool:
-        ahead = self._claimed - self._taken
-        return ahead == 0 or (ahead < self._window and self._held < self._budget)
-
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: self._stopped or self._claimed == len(self._paths) or self._may_claim()
-                )
-                if self._stopped or self._claimed == len(self._paths):
-                    return
-                index = self._claimed
-                self._claimed += 1
+        while (index := self._claim()) is not None:
+            expected = _expected_bytes(self._paths[index])
+            if not self._reserve(index, expected):
+                return
             reading: Reading | BaseException
             try:
                 reading = read_picture(self._paths[index], self._minimum_size)
@@ -96,4 +88,40 @@ class ReadAhead:
             with self._changed:
                 self._finished[index] = reading
                 self._held += reading.bytes if isinstance(reading, Reading) else 0
+                self._held -= expected
                 self._changed.notify_all()
+
+    def _claim(self) -> int | None:
+        """Takes the next file once it is within the window; None when there is no more to do."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._stopped
+                    or self._claimed == len(self._paths)
+                    or self._claimed - self._taken < self._window
+                )
+            )
+            if self._stopped or self._claimed == len(self._paths):
+                return None
+            self._claimed += 1
+            return self._claimed - 1
+
+    def _reserve(self, index: int, expected: int) -> bool:
+        """Waits until a picture of `expected` bytes has room; False when all is to stop."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._stopped or index == self._taken or self._held + expected <= self._budget
+                )
+            )
+            self._held += expected
+            return not self._stopped
+
+
+def _expected_bytes(path: Path) -> int:
+    """Guesses how large a picture is once decoded, from its file: compressed or nearly not."""
+    factor = 24 if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else 4
+    try:
+        return min(factor * path.stat().st_size, 3 * MAXIMUM_PIXELS)
+    except OSError:
+        return 0

@@ -32,18 +32,20 @@ def score_paths(
     """Judges files one after the other; each gives exactly one verdict, in the order of `paths`.
 
     Threads decode ahead while the caller's thread runs the detector. Memory is bounded by bytes,
-    whatever the number and size of the files: about 400 MB of pixels, plus one picture per worker.
+    whatever the number and size of the files: about 400 MB of pixels, and what each decoder keeps
+    for itself (up to three times its largest picture).
 
     Args:
         detector: anything loaded by `load_detector`.
         paths: files of any kind, as `expand_paths` gives them.
-        workers: threads that decode; by default one per processor, at most 8.
+        workers: threads that decode; by default one per processor, at most 4.
         batch_size: most pictures judged at once.
         progress: is told of every batch.
     """
-    workers = workers or min(8, os.cpu_count() or 1)
+    workers = workers or min(4, os.cpu_count() or 1)
     window = 2 * batch_size + workers
     done = 0
+    progress(Advance("Scoring", 0, len(paths), "file"))
     with ReadAhead(paths, detector.minimum_size, workers, window, _WAITING_BYTES) as readings:
         for batch in _batches(zip(paths, readings, strict=True), batch_size):
             yield from judge(detector, batch)
