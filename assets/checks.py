@@ -71,5 +71,5 @@ def _result(
         passed=not found,
         severity=severity,
         description=told or f"{count} of {count} domains are fine.",
-        metadata={"domains": sorted(found), "domains_checked": count},
+        metadata={"domains": sorted(found), "reasons": dict(found), "domains_checked": count},
     )

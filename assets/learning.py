@@ -85,6 +85,7 @@ def train_on(
     store: ArtifactStore,
     manifests: "list[Manifest]",
     compute: Compute,
+    checkpoints: Path,
     progress: Progress,
 ) -> "Detector":
     """Trains from the last checkpoint of the same data and configuration, if there is one."""
@@ -93,8 +94,6 @@ def train_on(
     settings = TrainingConfig(
         **config.model_dump(exclude={"refresh", "domains"}), precision=compute.precision
     )
-    identity = [asdict(settings), CODE, [manifest.content_hash for manifest in manifests]]
-    checkpoints = store.path(f"training/{sha256_bytes(canonical_json(identity).encode())[:16]}")
     train, val = (read_images(store, manifests, split) for split in ("train", "val"))
     return train_detector(
         settings, train, val, checkpoints=checkpoints, device=compute.open(), progress=progress
@@ -133,12 +132,18 @@ def baseline_detector(
 ) -> dg.MaterializeResult:
     found = scanned_domains(context.instance, store, domains)
     manifests = training_domains(found, config.domains)
+    settings = {
+        **config.model_dump(exclude={"refresh", "domains"}),
+        **compute.model_dump(include={"device", "precision"}),
+    }
+    identity = [settings, CODE, [manifest.content_hash for manifest in manifests]]
+    checkpoints = store.path(f"training/{sha256_bytes(canonical_json(identity).encode())[:16]}")
 
     def train(folder: Path) -> dict[str, Any]:
         from deepward.detectors import save_detector
 
         with reporting.show(context.log.info) as progress:
-            detector = train_on(config, store, manifests, compute, progress)
+            detector = train_on(config, store, manifests, compute, checkpoints, progress)
         save_detector(detector, folder)
         return describe(detector)
 
@@ -147,14 +152,11 @@ def baseline_detector(
         train,
         made_by="baseline_detector",
         inputs={f"domain_manifest/{each.domain}": each.content_hash for each in manifests},
-        config={
-            **config.model_dump(exclude={"refresh", "domains"}),
-            **compute.model_dump(include={"device", "precision"}),
-        },
+        config=settings,
         code_version=CODE,
         folder=True,
         refresh=config.refresh,
     )
-    shutil.rmtree(store.path("training"), ignore_errors=True)  # nothing left to resume
+    shutil.rmtree(checkpoints, ignore_errors=True)  # nothing left to resume
     version = tracking.detector(kept.path, config.model_dump(), kept.card.summary)
     return single_result(Made(kept, detector_metadata(kept.card.summary, manifests, version)))

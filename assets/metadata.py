@@ -52,7 +52,7 @@ def manifest_metadata(manifest: "Manifest", pixels: "PixelCache") -> dict[str, A
     if len(usable):
         images = _Lazily(pixels, list(usable["content_hash"]))
         montage = sample_montage(images, usable["label"].to_numpy())
-        shown["pictures"] = picture(montage, "some pictures of the domain")
+        shown["figure_pictures"] = picture(montage, "some pictures of the domain")
     return shown
 
 
@@ -65,7 +65,7 @@ def audit_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
         "fake_files_audited": facts["n_fake"],
     }
     if facts["auc"] is not None:
-        shown["shortcut_auc"] = facts["auc"]
+        shown["shortcut_auc"] = round(facts["auc"], 4)
         shown["shortcut_auc_interval"] = _interval(facts["auc_interval"])
     if facts["features"]:
         rows = sorted(facts["features"].items(), key=lambda item: -abs((item[1] or 0.5) - 0.5))
@@ -97,7 +97,7 @@ def domain_metadata(found: "DomainMetrics", pictures: Mapping[str, bytes]) -> di
     """Headline numbers as scalars, the rest as a table, figures as pictures."""
     flat = found.as_dict()
     scalars = {
-        name: flat[name]
+        name: round(flat[name], 4)
         for name in (*HEADLINES, "laundered_auc", "control_auc", "gain_over_control", "false_alarm")
         if flat[name] is not None
     }
@@ -113,7 +113,7 @@ def domain_metadata(found: "DomainMetrics", pictures: Mapping[str, bytes]) -> di
         "split": found.split,
         "detector": found.detector_hash[:12],
         "all_metrics": table(["metric", "value", "95 % interval"], rows),
-        **{name: picture(data, name) for name, data in pictures.items()},
+        **{f"figure_{name}": picture(data, name) for name, data in pictures.items()},
     }
 
 
@@ -128,7 +128,7 @@ def metrics_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
         for name, flat in found["domains"].items()
     ]
     shown = {
-        **found["means"],
+        **{name: round(value, 4) for name, value in found["means"].items()},
         "domains_measured": len(found["domains"]),
         "by_domain": table(["domain", "real", "fake", *columns], rows),
     }
@@ -140,7 +140,7 @@ def metrics_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
     if found["transfer"]:
         matrix = TransferMatrix.from_dict(found["transfer"])
         shown["cross_domain_auc"] = matrix_table(matrix)
-        shown["cross_domain_picture"] = picture(heat_map(matrix), "AUC across domains")
+        shown["figure_cross_domain"] = picture(heat_map(matrix), "AUC across domains")
     return shown
 
 

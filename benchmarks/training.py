@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from deepward.detectors import DETECTORS, Network, NetworkConfig
 from deepward.learning import BalancedSampler, LoopConfig, fit
-from deepward.learning.training import crop_batches, cross_entropy
+from deepward.learning.training import crop_batches, mixed_cross_entropy
 from tests.pictures import striped_images
 
 ROUNDS = 5
@@ -43,7 +43,7 @@ def bare_rate(network: nn.Module, batch: dict[str, torch.Tensor], steps: int) ->
     network.train()
     begun = time.perf_counter()
     for _ in range(steps):
-        loss = cross_entropy(network, batch)
+        loss = mixed_cross_entropy(network, batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -60,7 +60,7 @@ def main() -> None:
     batch = dict(batches(0))
     network = Network(member)
     with FlopCounterMode(display=False) as counter:
-        cross_entropy(network, batch).backward()
+        mixed_cross_entropy(network, batch).backward()
     per_image = counter.get_total_flops() / member.batch_size
     bare_rate(network, batch, 3)  # warm up
     loop, bare, gemm = [], [], []
@@ -69,7 +69,7 @@ def main() -> None:
         bare.append(bare_rate(network, batch, steps))
         config = replace(LoopConfig(), steps=steps)
         begun = time.perf_counter()
-        fit(network, batches, {"loss": cross_entropy}, config)
+        fit(network, batches, {"loss": mixed_cross_entropy}, config)
         loop.append(steps * member.batch_size / (time.perf_counter() - begun))
     trained, bared, rate = map(statistics.median, (loop, bare, gemm))
     print(f"training loop, augmented pictures   {trained:8.1f} images/s")

@@ -106,12 +106,12 @@ def _execute(
 ) -> dg.ExecuteInProcessResult:
     from dagster_project.definitions import defs
 
+    # Without options this is the asset's own default, so Dagster's pages find nothing out of date.
     training = {"detector": options.detector, "seed": options.seed}
-    training |= {
-        key: value
-        for key, value in (("minutes", options.minutes), ("steps", options.steps))
-        if value is not None
-    }
+    if options.minutes is not None:
+        training["minutes"] = options.minutes
+    elif options.steps is not None:
+        training["steps"] = options.steps
     return defs.resolve_job_def("evaluate_domains").execute_in_process(
         instance=instance,
         tags={RANGE_START: names[0], RANGE_END: names[-1], **process_tag()},
@@ -128,9 +128,7 @@ def _unusable(result: dg.ExecuteInProcessResult) -> dict[str, str]:
     """Domains that the blocking check of the audit named, with its words."""
     for event in result.get_asset_check_evaluations():
         if event.check_name == "has_usable_pictures" and not event.passed:
-            names = event.metadata["domains"].value
-            told = dict(part.split(": ", 1) for part in (event.description or "").split("; "))
-            return {name: told.get(name, "") for name in names}
+            return dict(event.metadata["reasons"].value)
     return {}
 
 

@@ -20,7 +20,7 @@ from deepward.files import (
     atomic_file,
     atomic_folder,
     canonical_json,
-    recover_folder,
+    recover,
     sha256_bytes,
     sha256_file,
     write_json,
@@ -142,7 +142,7 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         path = self.path(name)
         if folder:
-            recover_folder(path)
+            recover(path)
         same = {
             "made_by": made_by,
             "inputs": dict(inputs),

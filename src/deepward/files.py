@@ -3,6 +3,7 @@
 A killed process leaves the old file or the new one.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ __all__ = [
     "atomic_file",
     "atomic_folder",
     "canonical_json",
-    "recover_folder",
+    "recover",
     "sha256_bytes",
     "sha256_file",
     "write_json",
@@ -54,6 +55,7 @@ def _sync_folder(folder: Path) -> None:
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; renames it into place when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    recover(path)
     partial = _beside(path, "partial")
     try:
         yield partial
@@ -71,10 +73,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     An older folder at `path` is moved aside first and deleted after the swap, so at each moment
     the old or the new content can be found. When a kill falls between the two renames, the next
-    call, or `recover_folder`, puts the old folder back.
+    call, or `recover`, puts the old folder back.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    recover_folder(path)
+    recover(path)
     partial = _beside(path, "partial")
     partial.mkdir()
     try:
@@ -95,16 +97,21 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def recover_folder(path: Path) -> None:
-    """Undoes what a killed `atomic_folder` left behind; touches nothing of a running process."""
-    for leftover in sorted(path.parent.glob(f".{path.name}.*")):
-        *_, owner, _, kind = leftover.name.split(".")
-        if kind not in ("old", "partial") or _is_running(int(owner)):
+def recover(path: Path) -> None:
+    """Undoes what a killed `atomic_file` or `atomic_folder` left beside `path`.
+
+    Touches nothing of a process that is still running.
+    """
+    for leftover in sorted(path.parent.glob(f".{glob.escape(path.name)}.*")):
+        *_, owner, _, kind = leftover.name.rsplit(".", 3)
+        if kind not in ("old", "partial") or not owner.isdigit() or _is_running(int(owner)):
             continue
         if kind == "old" and not path.exists():
             os.rename(leftover, path)
-        else:
+        elif leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def _is_running(process: int) -> bool:

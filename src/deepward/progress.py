@@ -66,6 +66,9 @@ def progress_bars() -> Iterator[Progress]:
         if advance.note:
             bar.set_postfix_str(advance.note, refresh=False)
         bar.update(advance.done - bar.n)
+        if advance.total is not None and advance.done >= advance.total:
+            bar.close()  # so that its time stands still, and the next bar has the line below
+            del bars[advance.task]
 
     try:
         yield show

@@ -1,7 +1,9 @@
 """Tiny demo domains, and the graph run on them with a detector that trains in a second."""
 
+import functools
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,24 @@ import pytest
 
 from dagster_project.definitions import defs
 from deepward.domains import make_demo_domains
+from deepward.files import sha256_file
 from resources import Tracking
 
 NAMES = ["demo_camera_only", "demo_swap", "demo_upsampler"]
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 Run = Callable[..., dg.ExecuteInProcessResult]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Two runs of the main job over the same domains; contents of home after each."""
+
+    home: Path
+    first: dg.ExecuteInProcessResult
+    second: dg.ExecuteInProcessResult
+    before: dict[str, str]
+    after: dict[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +43,28 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def domains(drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of three domains, and an empty DEEPWARD_HOME beside it."""
-    root = tmp_path / "domains"
+    return prepare(drawn, tmp_path, monkeypatch)
+
+
+def prepare(drawn: Path, folder: Path, patch: pytest.MonkeyPatch) -> Path:
     for name in NAMES:
-        shutil.copytree(drawn / name, root / name)
-    monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DEEPWARD_DOMAINS", str(root))
-    return root
+        shutil.copytree(drawn / name, folder / "domains" / name)
+    patch.setenv("DEEPWARD_HOME", str(folder / "home"))
+    patch.setenv("DEEPWARD_DOMAINS", str(folder / "domains"))
+    return folder / "domains"
+
+
+@pytest.fixture(scope="session")
+def finished(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The main job, run once for all tests that only look at what it made."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        prepare(drawn, folder, patch)
+        instance.add_dynamic_partitions("domain", NAMES)
+        first = execute(instance)
+        before = hashes(folder / "home")
+        second = execute(instance)
+        return Finished(folder / "home", first, second, before, hashes(folder / "home"))
 
 
 @pytest.fixture
@@ -45,36 +75,51 @@ def instance(domains: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
+def contents() -> Callable[..., dict[str, str]]:
+    """`hashes`, for tests to call."""
+    return hashes
+
+
+@pytest.fixture
 def run(instance: dg.DagsterInstance) -> Run:
     """Runs a job over a range of domains, or over one."""
-
-    def execute(
-        job: str = "evaluate_domains",
-        first: str = NAMES[0],
-        last: str = NAMES[-1],
-        ops: dict[str, Any] | None = None,
-        **options: Any,
-    ) -> dg.ExecuteInProcessResult:
-        training = {"detector": "quick", "false_positive_rate": 0.2}
-        selected = {key.to_user_string() for key in job_assets(job)}
-        config: dict[str, Any] = {
-            "baseline_detector": {"config": training},
-            "domain_metrics": {"config": {"resamples": 50}},
-        }
-        config = {name: value for name, value in config.items() if name in selected}
-        return defs.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            tags={RANGE_START: first, RANGE_END: last},
-            run_config={
-                "ops": {**config, **(ops or {})},
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-            resources={**defs.resources, "tracking": Tracking(enabled=False)},
-            **options,
-        )
-
-    return execute
+    return functools.partial(execute, instance)
 
 
-def job_assets(job: str) -> set[dg.AssetKey]:
-    return set(defs.resolve_job_def(job).asset_layer.executable_asset_keys)
+def execute(
+    instance: dg.DagsterInstance,
+    job: str = "evaluate_domains",
+    first: str = NAMES[0],
+    last: str = NAMES[-1],
+    ops: dict[str, Any] | None = None,
+    **options: Any,
+) -> dg.ExecuteInProcessResult:
+    definition = defs.resolve_job_def(job)
+    selected = {key.to_user_string() for key in definition.asset_layer.executable_asset_keys}
+    config: dict[str, Any] = {
+        "baseline_detector": {"config": {"detector": "quick", "false_positive_rate": 0.2}},
+        "domain_metrics": {"config": {"resamples": 50}},
+    }
+    config = {name: value for name, value in config.items() if name in selected}
+    return definition.execute_in_process(
+        instance=instance,
+        tags={RANGE_START: first, RANGE_END: last},
+        run_config={
+            "ops": {**config, **(ops or {})},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
+        resources={**defs.resources, "tracking": Tracking(enabled=False)},
+        **options,
+    )
+
+
+def hashes(home: Path, *but: str) -> dict[str, str]:
+    """Hash of every file below home, apart from cards, which tell the time, and locks."""
+    names = {file.relative_to(home).as_posix(): file for file in sorted(home.rglob("*"))}
+    return {
+        name: sha256_file(file)
+        for name, file in names.items()
+        if file.is_file()
+        and not name.endswith((".card.json", ".lock"))
+        and not any(part in name for part in but)
+    }

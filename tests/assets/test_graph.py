@@ -9,22 +9,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from deepward.files import sha256_file
 from deepward.home import default_detector, home, report_file
 
 NAMES = ["demo_camera_only", "demo_swap", "demo_upsampler"]
 Run = Callable[..., dg.ExecuteInProcessResult]
-
-
-def contents(*but: str) -> dict[str, str]:
-    """Hash of every file below home, apart from cards, which tell the time."""
-    return {
-        name: sha256_file(file)
-        for file in sorted(home().rglob("*"))
-        if file.is_file()
-        and not (name := file.relative_to(home()).as_posix()).endswith((".card.json", ".lock"))
-        and not any(part in name for part in but)
-    }
 
 
 def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str | None, dict[str, Any]]:
@@ -46,46 +34,47 @@ def kept(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str | None], bool
     }
 
 
-def test_one_run_makes_everything_and_a_second_keeps_it_all(run: Run) -> None:
-    first = run()
-    made = kept(first)
+def test_one_run_makes_everything(finished: Any) -> None:
+    made = kept(finished.first)
     partitioned = ("domain_manifest", "domain_audit", "domain_metrics")
     single = ("baseline_detector", "metrics", "evaluation_report")
     wanted = {(asset, name) for asset in partitioned for name in NAMES}
     assert set(made) == wanted | {(asset, None) for asset in single}
     assert not any(made.values())
-    page = report_file().read_text(encoding="utf-8")
+    page = (finished.home / "report" / "report.html").read_text(encoding="utf-8")
     assert "<html" in page and all(name in page for name in NAMES)
-    assert (default_detector() / "detector.json").is_file()
-
-    before = contents()
-    assert all(kept(run()).values())
-    assert contents() == before
+    assert (finished.home / "detectors" / "baseline" / "detector.json").is_file()
 
 
-def test_pages_show_scalars_tables_and_pictures(run: Run) -> None:
-    result = run()
-    manifest = metadata(result, "domain_manifest")["demo_swap"]
+def test_a_second_run_keeps_everything(finished: Any) -> None:
+    assert set(kept(finished.second)) == set(kept(finished.first))
+    assert all(kept(finished.second).values())
+    assert finished.after == finished.before
+
+
+def test_pages_show_scalars_tables_and_pictures(finished: Any) -> None:
+    manifest = metadata(finished.first, "domain_manifest")["demo_swap"]
     assert (manifest["files"], manifest["usable_real"], manifest["usable_fake"]) == (50, 25, 25)
-    found = metadata(result, "domain_metrics")
+    found = metadata(finished.first, "domain_metrics")
     assert 0 <= found["demo_swap"]["auc"] <= 1
     # Reals only: there is no AUC, and none is invented.
     assert "auc" not in found["demo_camera_only"]
     assert 0 <= found["demo_camera_only"]["false_alarm"] <= 1
-    for shown in (manifest["pictures"], found["demo_swap"]["roc"]):
+    for shown in (manifest["figure_pictures"], found["demo_swap"]["figure_roc"]):
         assert shown.startswith("![") and len(shown) < 140_000
-    summary = metadata(result, "metrics")[None]
+    summary = metadata(finished.first, "metrics")[None]
     assert summary["domains_measured"] == 3
     assert "trained on" in summary["cross_domain_auc"]
 
 
-def test_data_versions_are_those_of_the_content(run: Run, instance: dg.DagsterInstance) -> None:
-    run()
-    run("scan_domains", "demo_swap", "demo_swap")
-    event = instance.get_latest_materialization_event(dg.AssetKey("baseline_detector"))
-    assert event is not None and event.asset_materialization is not None
-    card = json.loads((home() / "detectors" / "baseline.card.json").read_text())
-    assert event.asset_materialization.tags["dagster/data_version"] == card["content_hash"]
+def test_the_data_version_is_the_hash_of_the_content(finished: Any) -> None:
+    [event] = [
+        event
+        for event in finished.first.get_asset_materialization_events()
+        if event.asset_key.to_user_string() == "baseline_detector"
+    ]
+    card = json.loads((finished.home / "detectors" / "baseline.card.json").read_text())
+    assert event.materialization.tags["dagster/data_version"] == card["content_hash"]
 
 
 def test_a_changed_file_refreshes_what_depends_on_it_and_nothing_else(
@@ -106,15 +95,19 @@ def test_a_changed_file_refreshes_what_depends_on_it_and_nothing_else(
 
 
 def test_a_new_domain_is_measured_without_touching_the_rest(
-    run: Run, domains: Path, drawn: Path, instance: dg.DagsterInstance
+    run: Run,
+    contents: Callable[..., dict[str, str]],
+    domains: Path,
+    drawn: Path,
+    instance: dg.DagsterInstance,
 ) -> None:
     run()
-    before = contents("metrics/", "report/")
+    before = contents(home(), "metrics/", "report/")
     shutil.copytree(drawn / "demo_inpaint", domains / "demo_inpaint")
     instance.add_dynamic_partitions("domain", ["demo_inpaint"])
     result = run("evaluate_new_domain", "demo_inpaint", "demo_inpaint")
     assert {key[1] for key in kept(result)} == {"demo_inpaint"}
-    after = contents("metrics/", "report/")
+    after = contents(home(), "metrics/", "report/")
     assert {name: after[name] for name in before} == before
     assert all("demo_inpaint" in name for name in set(after) - set(before))
 
@@ -124,13 +117,16 @@ def test_a_new_domain_is_measured_without_touching_the_rest(
 
 def test_training_domains_can_be_named(run: Run) -> None:
     training = {"detector": "quick", "false_positive_rate": 0.2, "domains": ["demo_swap"]}
-    run(ops={"baseline_detector": {"config": training}})
+    run("scan_domains")
+    run("train_baseline", ops={"baseline_detector": {"config": training}})
     card = json.loads((default_detector() / "detector.json").read_text())
     assert list(card["lineage"]["domains"]) == ["demo_swap"]
 
 
 def test_metrics_count_only_what_the_present_detector_was_measured_on(run: Run) -> None:
-    run()
+    run("scan_domains")
+    run("train_baseline")
+    run("evaluate_new_domain")
     training = {"detector": "quick", "false_positive_rate": 0.2, "seed": 1}
     run("train_baseline", ops={"baseline_detector": {"config": training}})
     run("evaluate_new_domain", "demo_swap", "demo_swap")

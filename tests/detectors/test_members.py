@@ -9,10 +9,11 @@ from deepward.detectors import (
     NetworkConfig,
     StatisticsConfig,
     decide,
-    fit_closed_form,
+    describe_training,
     fit_familiarity,
 )
 from deepward.detectors.crops import scoring_crops, take_crop
+from deepward.detectors.patches import fit_dictionary, mirror
 from deepward.errors import UsageError
 from tests.pictures import striped_images
 
@@ -77,9 +78,18 @@ def test_the_activation_map_sums_to_the_logit() -> None:
 def test_closed_form_heads_find_the_trace(head: str, statistic: str) -> None:
     train, test = striped_images(80), striped_images(40, seed=1)
     config = StatisticsConfig(statistics=(statistic,), head=head)
-    member = fit_closed_form(config, train.pixels, train.labels, np.ones(len(train)))
+    described = describe_training(config, train.pixels)
+    member = described.fit(train.labels, np.ones(len(train)))
     logits = member.logits(test.pixels)
     assert logits[test.labels == 1].min() > logits[test.labels == 0].max()
+
+
+def test_a_mirrored_picture_is_described_without_looking_again() -> None:
+    images = striped_images(6).pixels
+    dictionary = fit_dictionary(images, filters=16)
+    mirrored = [np.ascontiguousarray(image[:, ::-1]) for image in images]
+    again = dictionary.describe(mirrored)
+    np.testing.assert_allclose(mirror(dictionary.describe(images)), again, atol=1e-3)
 
 
 def test_pictures_unlike_the_training_data_are_inconclusive() -> None:

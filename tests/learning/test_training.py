@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from deepward.detectors import Detector, save_detector
-from deepward.domains import ImageSet
 from deepward.errors import TrainingError, UsageError
 from deepward.learning import (
     AugmentConfig,
@@ -21,19 +20,8 @@ from deepward.progress import Advance
 from tests.pictures import striped_images
 
 
-def joined(*parts: ImageSet) -> ImageSet:
-    return ImageSet(
-        pixels=[pixels for part in parts for pixels in part.pixels],
-        labels=np.concatenate([part.labels for part in parts]),
-        domains=np.concatenate([part.domains for part in parts]),
-        techniques=np.concatenate([part.techniques for part in parts]),
-        groups=np.concatenate([part.groups for part in parts]),
-        paths=tuple(path for part in parts for path in part.paths),
-    )
-
-
 def test_batches_are_even_over_classes_and_domains() -> None:
-    data = joined(striped_images(40, domain="large"), striped_images(8, domain="small"))
+    data = striped_images(40, domain="large").joined(striped_images(8, domain="small"))
     sampler = BalancedSampler(data, seed=0)
     drawn = np.concatenate([sampler.batch(step, 16) for step in range(10)])
     cells = Counter(zip(data.labels[drawn].tolist(), data.domains[drawn].tolist(), strict=True))

@@ -17,7 +17,7 @@ from deepward.home import checkpoints_folder, default_detector
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector
-    from deepward.domains import ImageSet, Manifest
+    from deepward.domains import Manifest
     from deepward.learning import TrainingConfig
 
 __all__ = ["train"]
@@ -77,7 +77,7 @@ def train(
     target.parent.mkdir(parents=True, exist_ok=True)
     save_detector(trained, target)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    _show(trained, target, manifests, data["val"], as_json)
+    _show(trained, target, manifests, as_json)
 
 
 def _refuse_to_lose(target: Path, force: bool) -> None:
@@ -132,29 +132,29 @@ def _key(config: "TrainingConfig", manifests: Sequence["Manifest"]) -> str:
 
 
 def _show(
-    detector: "Detector",
-    target: Path,
-    manifests: Sequence["Manifest"],
-    val: "ImageSet",
-    as_json: bool,
+    detector: "Detector", target: Path, manifests: Sequence["Manifest"], as_json: bool
 ) -> None:
-    from deepward.evaluation import binary_metrics
-
-    sizes = [min(image.shape[:2]) for image in val.pixels]
-    val = val.subset([i for i, size in enumerate(sizes) if size >= detector.minimum_size])
-    probability = detector.predict(val.pixels).probability
-    threshold = detector.decision.threshold
-    metrics = binary_metrics(val.labels, probability, threshold, val.groups)
+    """Prints the metrics on validation that the detector's lineage keeps."""
+    metrics = detector.lineage["validation"]
+    counts = detector.lineage["domains"].values()
+    reals, fakes = (sum(c[f"val_{label}"] for c in counts) for label in ("real", "fake"))
     names = [manifest.domain for manifest in manifests]
+    threshold = detector.decision.threshold
     if as_json:
         line: dict[str, Any] = {"detector": str(target), "content_hash": detector.content_hash}
         line |= {"domains": names, "split": "val", "threshold": threshold}
-        line |= {"n_real": int((val.labels == 0).sum()), "n_fake": int((val.labels == 1).sum())}
+        line |= {"n_real": reals, "n_fake": fakes}
         for name in _SHOWN:
-            line |= {name: metrics[name].value, f"{name}_interval": metrics[name].interval}
+            line |= {name: metrics[name]["value"], f"{name}_interval": metrics[name]["interval"]}
         print_json(line)
         return
-    out(f"validation on {', '.join(names)}: {len(val)} pictures, threshold {threshold:.3f}")
-    rows = [[name, metrics[name].value, metrics[name].low, metrics[name].high] for name in _SHOWN]
+    out(
+        f"validation on {', '.join(names)}: {reals + fakes} pictures that the fits had not seen, "
+        f"threshold {threshold:.3f}"
+    )
+    rows = [
+        [name, metrics[name]["value"], *(metrics[name]["interval"] or (None, None))]
+        for name in _SHOWN
+    ]
     print_table(["metric", "value", "95 % from", "to"], rows)
     out(f"detector {detector.content_hash[:12]} at {target}")

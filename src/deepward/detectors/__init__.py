@@ -1,6 +1,6 @@
 """Detectors: input representations, backbones, heads, and the detector file."""
 
-from deepward.detectors.closed_form import ClosedForm, fit_closed_form
+from deepward.detectors.closed_form import ClosedForm, Described, describe_training
 from deepward.detectors.config import DETECTORS, DetectorConfig, NetworkConfig, StatisticsConfig
 from deepward.detectors.decision import Decision, decide
 from deepward.detectors.detector import Combination, Detector, Predictions
@@ -18,6 +18,7 @@ __all__ = [
     "ClosedForm",
     "Combination",
     "Decision",
+    "Described",
     "Detector",
     "DetectorConfig",
     "Familiarity",
@@ -26,7 +27,7 @@ __all__ = [
     "Predictions",
     "StatisticsConfig",
     "decide",
-    "fit_closed_form",
+    "describe_training",
     "fit_familiarity",
     "load_detector",
     "save_detector",

@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepward.detectors.config import StatisticsConfig
-from deepward.detectors.patches import PatchDictionary, fit_dictionary
+from deepward.detectors.patches import PatchDictionary, fit_dictionary, mirror
 from deepward.detectors.statistics import STATISTICS
 from deepward.errors import UsageError
 from deepward.progress import Advance, Progress, no_progress
 
-__all__ = ["ClosedForm", "fit_closed_form"]
+__all__ = ["ClosedForm", "Described", "describe_training"]
 
 Images = Sequence[NDArray[np.uint8]]
-_LANDMARKS = 2048  # most support pictures of a kernel head: bounds the file and the time to score
-_RIDGE = {"linear": 30.0, "kernel": 0.1}  # on standardised statistics; linear per 1,000 numbers
+Floats = NDArray[np.float32]
+_LANDMARKS = 1024  # most support pictures of a kernel head: bounds the file and the time to score
+_STEPS = 32.0  # support vectors are stored as int8 in steps of 1/32 of a standard deviation
+_KERNEL_RIDGE = 0.03
+_LINEAR_RIDGE = 30.0  # times samples and numbers, in thousands each
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,9 @@ class ClosedForm:
 
     Attributes:
         config: which statistics, which head.
-        tensors: `mean`, `scale` (D,), `weights` (D,) or (M,), and for a kernel head `support`
-            (M, D) float16 and `width`; the patch dictionary's under `patches.`.
+        tensors: `mean`, `scale` (D,), `bias`; `weights` (D,) of a linear head, (M,) of a kernel
+            head, which has `support` (M, D) int8 and `width` too; the patch dictionary's tensors
+            under `patches.`.
     """
 
     config: StatisticsConfig
@@ -36,38 +40,33 @@ class ClosedForm:
 
     def logits(self, images: Images) -> NDArray[np.float64]:
         """One logit per picture, (N,)."""
-        dictionary = None
-        if "patches" in self.config.statistics:
-            dictionary = PatchDictionary.from_tensors(
-                {
-                    name.removeprefix("patches."): tensor
-                    for name, tensor in self.tensors.items()
-                    if name.startswith("patches.")
-                }
-            )
-        total = np.zeros(len(images))
-        # Mirror images are as real or as fake; the mean over both is steadier for kernel heads.
-        views = (False, True) if self.config.head == "kernel" else (False,)
-        for mirrored in views:
-            seen = [image[:, ::-1] for image in images] if mirrored else images
-            vectors = describe([np.ascontiguousarray(i) for i in seen], self.config, dictionary)
-            scaled = (vectors - self.tensors["mean"].numpy()) / self.tensors["scale"].numpy()
-            if self.config.head == "kernel":
-                support = self.tensors["support"].float().numpy()
-                scaled = _kernel(scaled, support, float(self.tensors["width"]))
-            total += scaled @ self.tensors["weights"].numpy() / len(views)
-        return total + float(self.tensors["bias"])
+        return self.score(describe(images, self.config, self._dictionary()))
+
+    def score(self, described: Floats) -> NDArray[np.float64]:
+        """One logit per described picture, (N,)."""
+        scaled = (described - self.tensors["mean"].numpy()) / self.tensors["scale"].numpy()
+        weights, bias = self.tensors["weights"].numpy(), float(self.tensors["bias"])
+        if self.config.head == "linear":
+            return np.asarray(scaled @ weights + bias, dtype=np.float64)
+        support = self.tensors["support"].numpy().astype(np.float32) / np.float32(_STEPS)
+        kernel = _kernel(scaled, support, float(self.tensors["width"]), self.config)
+        return np.asarray(kernel @ weights + bias, dtype=np.float64)
+
+    def _dictionary(self) -> PatchDictionary | None:
+        start = "patches."
+        found = {k.removeprefix(start): t for k, t in self.tensors.items() if k.startswith(start)}
+        return PatchDictionary.from_tensors(found) if found else None
 
 
 def describe(
     images: Images, config: StatisticsConfig, dictionary: PatchDictionary | None
-) -> NDArray[np.float32]:
+) -> Floats:
     """The statistics of each picture side by side: (N, D) float32.
 
     Raises:
         UsageError: a statistic's name is unknown.
     """
-    parts: list[NDArray[np.float32]] = []
+    parts: list[Floats] = []
     for name in config.statistics:
         if name == "patches":
             assert dictionary is not None, "a dictionary comes with the statistic of its name"
@@ -80,65 +79,90 @@ def describe(
     return np.concatenate(parts, 1)
 
 
-def fit_closed_form(
+@dataclass(frozen=True)
+class Described:
+    """Pictures as a member sees them: what heads are fitted on, again and again if need be.
+
+    Attributes:
+        config: the member.
+        dictionary: of patches, where the member has one.
+        vectors: (N, D) float32.
+    """
+
+    config: StatisticsConfig
+    dictionary: PatchDictionary | None
+    vectors: Floats
+
+    def more(self, images: Images) -> Floats:
+        """Describes other pictures in the same way, (M, D)."""
+        return describe(images, self.config, self.dictionary)
+
+    def fit(
+        self,
+        labels: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        rows: NDArray[np.bool_] | None = None,
+        *,
+        seed: int = 0,
+    ) -> ClosedForm:
+        """Fits the head by weighted ridge regression on targets -1 (real) and +1 (fake).
+
+        Args:
+            labels: (N,) 0 or 1.
+            weights: (N,) importance of each picture, mean 1; balances classes and domains.
+            rows: (N,) which pictures to use; all without it.
+            seed: of the choice of landmarks.
+        """
+        chosen = np.ones(len(labels), bool) if rows is None else rows
+        vectors = self.vectors[chosen]
+        mean = vectors.mean(0)
+        scale = vectors.std(0) + np.float32(1e-3 * float(vectors.std()) + 1e-6)
+        scaled = (vectors - mean) / scale
+        targets = 2.0 * labels[chosen].astype(np.float64) - 1.0
+        if self.config.head == "kernel":
+            head = _fit_kernel(scaled, targets, weights[chosen], self.config, seed)
+        else:
+            head = _fit_linear(scaled, targets, weights[chosen])
+        tensors = {"mean": torch.from_numpy(mean), "scale": torch.from_numpy(scale)} | head
+        if self.dictionary is not None:
+            tensors |= {f"patches.{k}": t for k, t in self.dictionary.tensors().items()}
+        return ClosedForm(self.config, tensors)
+
+
+def describe_training(
     config: StatisticsConfig,
     images: Images,
-    labels: NDArray[np.int64],
-    weights: NDArray[np.float64],
     *,
     seed: int = 0,
     progress: Progress = no_progress,
-) -> ClosedForm:
-    """Fits the head by weighted ridge regression on targets -1 (real) and +1 (fake).
+) -> Described:
+    """Describes training pictures; learns the patch dictionary from them, without labels.
 
     Args:
-        config: which statistics and head.
+        config: which statistics.
         images: N pictures.
-        labels: (N,) 0 or 1.
-        weights: (N,) importance of each sample, mean 1; balances classes and domains.
-        seed: of the patch dictionary and of the choice of landmarks.
+        seed: of the patch dictionary.
         progress: told of every block of pictures.
     """
-    tensors: dict[str, Tensor] = {}
-    dictionary = None
-    if "patches" in config.statistics:
-        dictionary = fit_dictionary(images, seed=seed)
-        tensors |= {f"patches.{name}": t for name, t in dictionary.tensors().items()}
-    kernel = config.head == "kernel"
-    blocks: list[NDArray[np.float32]] = []
-    task = f"{config.name}: describing pictures"
-    for mirrored in (False, True) if kernel else (False,):
-        for start in range(0, len(images), 64):
-            block = [images[i] for i in range(start, min(start + 64, len(images)))]
-            seen = [np.ascontiguousarray(image[:, ::-1]) if mirrored else image for image in block]
-            blocks.append(describe(seen, config, dictionary))
-            done = sum(map(len, blocks))
-            progress(Advance(task, done, len(images) * (2 if kernel else 1), "picture"))
-    vectors = np.concatenate(blocks)
-    repeats = len(vectors) // len(images)
-    targets = np.tile(2.0 * labels - 1.0, repeats)
-    importance = np.tile(weights, repeats)
-    mean = vectors.mean(0)
-    scale = vectors.std(0) + 1e-3 * float(vectors.std()) + 1e-6
-    scaled = (vectors - mean) / scale
-    tensors |= {"mean": torch.from_numpy(mean), "scale": torch.from_numpy(scale)}
-    if kernel:
-        tensors |= _fit_kernel(scaled, targets, importance, seed)
-    else:
-        tensors |= _fit_linear(scaled, targets, importance)
-    return ClosedForm(config, tensors)
+    dictionary = fit_dictionary(images, seed=seed) if "patches" in config.statistics else None
+    blocks: list[Floats] = []
+    for start in range(0, len(images), 64):
+        block = [images[i] for i in range(start, min(start + 64, len(images)))]
+        blocks.append(describe(block, config, dictionary))
+        done = start + len(block)
+        progress(Advance(f"{config.name}: describing", done, len(images), "picture"))
+    return Described(config, dictionary, np.concatenate(blocks))
 
 
 def _fit_linear(
-    x: NDArray[np.float32], targets: NDArray[np.float64], importance: NDArray[np.float64]
+    x: Floats, targets: NDArray[np.float64], importance: NDArray[np.float64]
 ) -> dict[str, Tensor]:
     """Weighted ridge, solved in whichever of sample and feature space is smaller."""
     bias = float(np.average(targets, weights=importance))
     root = np.sqrt(importance)
     a = x.astype(np.float64) * root[:, None]
     b = (targets - bias) * root
-    ridge = _RIDGE["linear"] * x.shape[1] / 1000 * len(x) / 1000
-    ridge *= 1000  # both sums grow with N and D
+    ridge = _LINEAR_RIDGE * x.shape[1] / 1000 * len(x)
     if len(x) <= x.shape[1]:
         solution = a.T @ np.linalg.solve(a @ a.T + ridge * np.eye(len(x)), b)
     else:
@@ -147,35 +171,45 @@ def _fit_linear(
 
 
 def _fit_kernel(
-    x: NDArray[np.float32],
+    x: Floats,
     targets: NDArray[np.float64],
     importance: NDArray[np.float64],
+    config: StatisticsConfig,
     seed: int,
 ) -> dict[str, Tensor]:
     """Weighted kernel ridge on at most `_LANDMARKS` support pictures (subset of regressors)."""
     random = np.random.default_rng(seed)
     chosen = np.sort(random.permutation(len(x))[:_LANDMARKS])
-    support = x[chosen].astype(np.float16).astype(np.float32)
-    width = float(np.median(_distances(support, support)))
-    among = _kernel(support, support, width).astype(np.float64)
-    across = _kernel(x, support, width).astype(np.float64)
+    stored = np.clip(np.rint(x[chosen] * _STEPS), -127, 127).astype(np.int8)
+    support = stored.astype(np.float32) / np.float32(_STEPS)
+    width = float(np.median(_distances(support, support))) / 1.5
+    among = _kernel(support, support, width, config).astype(np.float64)
+    across = _kernel(x, support, width, config).astype(np.float64)
     bias = float(np.average(targets, weights=importance))
     weighted = across * importance[:, None]
-    system = across.T @ weighted + _RIDGE["kernel"] * among
+    system = across.T @ weighted + _KERNEL_RIDGE * among
     system[np.diag_indices_from(system)] += 1e-6 * np.trace(system) / len(system)
     solution = np.linalg.solve(system, weighted.T @ (targets - bias))
     return {
-        "support": torch.from_numpy(support).half(),
+        "support": torch.from_numpy(stored),
         "width": torch.tensor(width, dtype=torch.float64),
         "weights": torch.from_numpy(solution),
         "bias": torch.tensor(bias, dtype=torch.float64),
     }
 
 
-def _distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+def _distances(a: Floats, b: Floats) -> Floats:
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2.0 * a @ b.T
     return np.asarray(np.maximum(squares, 0.0), dtype=np.float32)
 
 
-def _kernel(a: NDArray[np.float32], b: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    return np.asarray(np.exp(-_distances(a, b) / width), dtype=np.float32)
+def _kernel(a: Floats, b: Floats, width: float, config: StatisticsConfig) -> Floats:
+    """Radial-basis similarity (len(a), len(b)); summed over both mirror images of `a` where known.
+
+    A picture and its mirror image are equally real or fake. Summing over both is the same as
+    training on both, at half the support.
+    """
+    similar = np.exp(-_distances(a, b) / width)
+    if config.statistics == ("patches",):
+        similar += np.exp(-_distances(mirror(a), b) / width)
+    return np.asarray(similar, dtype=np.float32)

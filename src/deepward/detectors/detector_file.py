@@ -20,7 +20,7 @@ from deepward.detectors.detector import Combination, Detector, Member
 from deepward.detectors.familiarity import Familiarity
 from deepward.detectors.network import Network
 from deepward.errors import DetectorFileError
-from deepward.files import atomic_folder, canonical_json, recover_folder, sha256_bytes, write_json
+from deepward.files import atomic_folder, canonical_json, recover, sha256_bytes, write_json
 
 __all__ = ["CONTROL", "FORMAT", "load_detector", "save_detector"]
 
@@ -74,7 +74,7 @@ def load_detector(folder: Path, device: str = "cpu") -> Detector:
             does not know.
     """
     folder = Path(folder)
-    recover_folder(folder)
+    recover(folder)
     card, weights = _read_checked(folder)
     try:
         tensors = load(weights)

@@ -52,7 +52,8 @@ def fit_familiarity(
 ) -> Familiarity:
     """Fits mean and shrunk covariance on training pictures, and the limit on validation ones.
 
-    The limit is one and a half times the distance that 99 % of the validation pictures keep.
+    Give the training pictures with the augmentation that the networks see: what was trained for is
+    familiar. The limit is one and a half times the distance that 99 % of validation keep.
     """
     from sklearn.covariance import ledoit_wolf
 

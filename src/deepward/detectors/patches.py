@@ -2,8 +2,14 @@
 
 A dictionary of small patches is learned without labels by spherical k-means on contrast-normalised,
 whitened patches (Coates and Ng, Learning Feature Representations with K-means, 2012), at three
-scales. A picture is described by the pooled responses on a coarse grid; whitening turns the eye to
-fine structure, the grid keeps where it was. Closed form: seconds where a network takes minutes.
+scales. A picture is described by the pooled responses on a grid; whitening turns the eye to fine
+structure, the grid keeps where it was. Closed form: seconds where a network takes minutes.
+
+Pictures are brought to the size of each scale, up to 128 px: what is looked for is structure that
+survives rescaling and recompression. Traces at native resolution are the networks' part.
+
+Every filter has its mirror image in the dictionary, so the description of a mirrored picture is a
+permutation of the picture's own: `mirror` gives it without looking at the picture again.
 """
 
 from collections.abc import Sequence
@@ -18,12 +24,12 @@ from torch import Tensor
 
 from deepward.detectors.crops import take_crop
 
-__all__ = ["PatchDictionary", "fit_dictionary"]
+__all__ = ["PatchDictionary", "fit_dictionary", "mirror"]
 
 _SIDE = 6  # of a patch
-_GRID = 6  # cells along and across
-_SCALES = ((64, 1), (128, 2), (256, 4))  # side of the picture, stride of the patches
-_NATIVE = 256  # the last scale is a crop of native pixels, not a reduction
+_GRID = 10  # cells along and across
+_SCALES = ((32, 1), (64, 1), (128, 2))  # side of the picture, stride of the patches
+# Strides divide the side less the patch, so that the places of patches are mirror images too.
 _BLOCK = 16  # pictures at once: their responses are what takes memory
 _FLOOR = 10.0  # added to a patch's variance, in squared grey levels, so that flat stays flat
 
@@ -50,7 +56,7 @@ class PatchDictionary:
         )
 
     def describe(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Root mean response per cell and filter: (N, scales x K x 36) float32."""
+        """Root mean response per filter and cell: (N, scales x K x 100) float32."""
         rows = []
         for start in range(0, len(images), _BLOCK):
             parts = []
@@ -63,16 +69,20 @@ class PatchDictionary:
         return torch.cat(rows).numpy()
 
 
+def mirror(description: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What `describe` says of the mirror images, (N, D), from what it said of the pictures."""
+    maps = description.reshape(len(description), len(_SCALES), 2, -1, _GRID, _GRID)
+    return np.ascontiguousarray(maps[:, :, ::-1, :, :, ::-1]).reshape(description.shape)
+
+
 def _at_scale(images: Sequence[NDArray[np.uint8]], side: int) -> Tensor:
-    """Centre squares of native pixels, or whole pictures reduced, as (N, 3, side, side) floats."""
+    """The centre squares of the pictures, brought to one size: (N, 3, side, side) floats."""
     squares: list[NDArray[np.uint8]] = []
     for image in images:
-        if side == _NATIVE:
-            squares.append(take_crop(image, side, (0.0, 0.0)))
-        else:
-            whole = take_crop(image, min(image.shape[:2]), (0.0, 0.0))
-            small = cv2.resize(whole, (side, side), interpolation=cv2.INTER_AREA)
-            squares.append(np.asarray(small, dtype=np.uint8))
+        whole = take_crop(image, min(image.shape[:2]), (0.0, 0.0))
+        method = cv2.INTER_AREA if len(whole) >= side else cv2.INTER_CUBIC
+        small = cv2.resize(whole, (side, side), interpolation=method)
+        squares.append(np.asarray(small, dtype=np.uint8))
     return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float()
 
 
@@ -86,22 +96,26 @@ def _responses(batch: Tensor, filters: Tensor, offsets: Tensor, stride: int) -> 
     response = (F.conv2d(batch, filters, stride=stride) - mean * sums) * spread.rsqrt()
     # The threshold keeps about the strongest tenth of the responses.
     response = F.relu(response + offsets[None, :, None, None] - 0.075 * filters[0].numel() ** 0.5)
-    return F.adaptive_avg_pool2d(response, _GRID).sqrt()  # (N, K, 6, 6)
+    return F.adaptive_avg_pool2d(response, _GRID).sqrt()  # (N, K, 10, 10)
 
 
 def fit_dictionary(
     images: Sequence[NDArray[np.uint8]], *, filters: int = 128, seed: int = 0
 ) -> PatchDictionary:
-    """Learns `filters` patches at each scale from at most 400 of the pictures, without labels."""
+    """Learns `filters` patches at each scale from at most 400 of the pictures, without labels.
+
+    Half of them are learned, the other half are their mirror images.
+    """
     random = np.random.default_rng(seed)
     chosen = random.permutation(len(images))[:400]
     some = [images[int(i)] for i in chosen]
     banks, offsets = [], []
     for side, _ in _SCALES:
         patches = _sample_patches(_at_scale(some, side).numpy(), 20_000, random)
-        bank, offset = _spherical_k_means(patches, filters, random)
-        banks.append(torch.from_numpy(bank.reshape(filters, 3, _SIDE, _SIDE)))
-        offsets.append(torch.from_numpy(offset))
+        learned, offset = _spherical_k_means(patches, filters // 2, random)
+        bank = torch.from_numpy(learned.reshape(-1, 3, _SIDE, _SIDE))
+        banks.append(torch.cat([bank, bank.flip(3)]))
+        offsets.append(torch.from_numpy(offset).repeat(2))
     return PatchDictionary(tuple(banks), tuple(offsets))
 
 
@@ -120,6 +134,9 @@ def _sample_patches(
 def _spherical_k_means(
     patches: NDArray[np.float32], count: int, random: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    # Mirrored patches are as frequent; without them mean and whitening would lean to one side.
+    sides = patches.reshape(-1, 3, _SIDE, _SIDE)
+    patches = np.concatenate([patches, sides[..., ::-1].reshape(patches.shape)])
     mean = patches.mean(0)
     values, vectors = np.linalg.eigh(np.cov(patches.T).astype(np.float64))
     whiten = ((vectors / np.sqrt(values + 0.05 * values.mean())) @ vectors.T).astype(np.float32)

@@ -71,10 +71,10 @@ def spectrum(image: Pixels) -> Vector:
 
 
 def quality(image: Pixels) -> Vector:
-    """How a picture was taken and stored, not what it shows: 17 numbers.
+    """How a picture was taken and stored, not what it shows: 15 numbers.
 
     Log energies of four octaves of luma and two of chroma, block-grid strength along and across,
-    share of clipped pixels, mean and spread of luma, mean saturation, flat share, log side.
+    share of clipped pixels, mean and spread of luma, mean saturation, flat share.
     """
     planes = luma_chroma(image)
     numbers: list[float] = []
@@ -90,7 +90,6 @@ def quality(image: Pixels) -> Vector:
     numbers += [float(luma.mean() / 64), float(np.log(luma.std() + 1))]
     numbers.append(float(np.log(np.abs(planes[..., 1:] - 128).mean() + 1)))
     numbers.append(float(np.mean(np.abs(np.diff(luma, axis=1)) < 0.5)))
-    numbers += [float(np.log2(min(image.shape[:2]))) / 2]
     return np.array(numbers, np.float32)
 
 

@@ -36,6 +36,28 @@ class _CachedPixels(Sequence[NDArray[np.uint8]]):
 
 
 @dataclass(frozen=True)
+class _JoinedPixels(Sequence[NDArray[np.uint8]]):
+    first: Sequence[NDArray[np.uint8]]
+    second: Sequence[NDArray[np.uint8]]
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[NDArray[np.uint8]]: ...
+    def __getitem__(self, index: int | slice) -> "NDArray[np.uint8] | Sequence[NDArray[np.uint8]]":
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        return (
+            self.first[index] if index < len(self.first) else self.second[index - len(self.first)]
+        )
+
+
+@dataclass(frozen=True)
 class ImageSet:
     """N labelled pictures.
 
@@ -57,6 +79,17 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def joined(self, other: "ImageSet") -> "ImageSet":
+        """The pictures of both, these first."""
+        return ImageSet(
+            pixels=_JoinedPixels(self.pixels, other.pixels),
+            labels=np.concatenate([self.labels, other.labels]),
+            domains=np.concatenate([self.domains, other.domains]),
+            techniques=np.concatenate([self.techniques, other.techniques]),
+            groups=np.concatenate([self.groups, other.groups]),
+            paths=self.paths + other.paths,
+        )
 
     def subset(self, index: NDArray[Any] | Sequence[int] | Sequence[bool] | slice) -> "ImageSet":
         """The pictures at some positions, in that order; a mask and a slice work too."""
