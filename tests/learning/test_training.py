@@ -16,7 +16,7 @@ from deepward.learning import (
     augment,
     train_detector,
 )
-from deepward.learning.training import combine
+from deepward.learning.fitting import combine
 from deepward.progress import Advance
 from tests.pictures import striped_images
 

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import expit
 from torch import Tensor, nn
 
@@ -25,8 +24,6 @@ from deepward.detectors import (
     Familiarity,
     Network,
     NetworkConfig,
-    StatisticsConfig,
-    describe_training,
     fit_familiarity,
 )
 from deepward.detectors.crops import take_crop
@@ -34,6 +31,7 @@ from deepward.domains import ImageSet
 from deepward.errors import TrainingError, UsageError
 from deepward.evaluation import binary_metrics, choose_threshold, fit_temperature, launder
 from deepward.learning.augment import AugmentConfig, augment
+from deepward.learning.fitting import combine, cross_fit, importance
 from deepward.learning.loop import Batch, LoopConfig, fit
 from deepward.learning.sampling import BalancedSampler
 from deepward.progress import Progress, no_progress
@@ -41,7 +39,6 @@ from deepward.progress import Progress, no_progress
 __all__ = ["TrainingConfig", "crop_batches", "train_detector"]
 
 _DEFAULT_STEPS = 300
-_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -103,12 +100,12 @@ def train_detector(
     sampler = BalancedSampler(train, config.seed)
     recipe = DETECTORS[config.detector]
     laundered = [launder(image) for image in val.pixels]
-    control, _ = _cross_fit(CONTROL, train, val, [], config.seed, no_progress)
+    control, _ = cross_fit(CONTROL, train, val, [], config.seed, no_progress)
     members: dict[str, Network | ClosedForm] = {}
     outputs: dict[str, list[NDArray[np.float64]]] = {}  # of val as it is, and laundered
     for member in recipe.members:  # closed forms first: what they take is off the networks' time
         if not isinstance(member, NetworkConfig):
-            members[member.name], outputs[member.name] = _cross_fit(
+            members[member.name], outputs[member.name] = cross_fit(
                 member, train, val, laundered, config.seed, progress
             )
     networks = [member for member in recipe.members if isinstance(member, NetworkConfig)]
@@ -143,7 +140,7 @@ def train_detector(
     combination = combine(
         {name: np.concatenate(both) for name, both in outputs.items()},
         np.tile(val.labels, 2),
-        np.tile(_importance(val), 2),
+        np.tile(importance(val), 2),
     )
     logits = combination.logit({name: both[0] for name, both in outputs.items()})
     calibration = fit_temperature(logits, val.labels, balanced=True)
@@ -169,42 +166,6 @@ def train_detector(
             }
         },
     )
-
-
-def _cross_fit(
-    member: StatisticsConfig,
-    train: ImageSet,
-    val: ImageSet,
-    laundered: Sequence[NDArray[np.uint8]],
-    seed: int,
-    progress: Progress,
-) -> tuple[ClosedForm, list[NDArray[np.float64]]]:
-    """Fits a closed form on train and val, and says what val gets from fits that did not see it.
-
-    Refitting is cheap, so validation pictures need not be lost to training: each fifth of them
-    (whole groups) is judged by a fit on everything else.
-
-    Returns:
-        The member, and the logits of val as it is and laundered, (V,) each.
-    """
-    both = train.joined(val)
-    weights = _importance(both)
-    described = describe_training(member, both.pixels, seed=seed, progress=progress)
-    last = len(train)
-    after = described.more(laundered) if laundered else None
-    outputs = [np.zeros(len(val)) for _ in range(2 if laundered else 1)]
-    names = sorted(set(val.groups.tolist()))
-    order = np.random.default_rng([seed, len(names)]).permutation(len(names))
-    fold_of = {names[position]: rank % _FOLDS for rank, position in enumerate(order)}
-    folds = np.array([fold_of[group] for group in val.groups.tolist()])
-    for fold in sorted(set(folds.tolist())) if laundered else []:
-        held = folds == fold
-        seen = np.append(np.ones(last, bool), ~held)
-        head = described.fit(both.labels, weights, seen, seed=seed)
-        outputs[0][held] = head.score(described.vectors[last:][held])
-        if after is not None:
-            outputs[1][held] = head.score(after[held])
-    return described.fit(both.labels, weights, seed=seed), outputs
 
 
 def _familiarity(train: ImageSet, val: ImageSet, seed: int) -> Familiarity:
@@ -262,54 +223,11 @@ def crop_batches(
     return make
 
 
-def combine(
-    outputs: Mapping[str, NDArray[np.float64]],
-    labels: NDArray[np.int64],
-    importance: NDArray[np.float64],
-) -> Combination:
-    """Weighs members by logistic regression on validation logits; no weight is negative.
-
-    Logits are standardised first, and the weights are drawn towards each other, so that few
-    validation pictures cannot throw a member out by chance.
-    """
-    names = list(outputs)
-    spreads = np.array([float(outputs[name].std()) or 1.0 for name in names])
-    x = np.stack([outputs[name] for name in names], 1) / spreads
-    signs = 2.0 * labels - 1.0
-
-    def loss(values: NDArray[np.float64]) -> float:
-        weights, bias = values[:-1], values[-1]
-        losses = np.logaddexp(0.0, -signs * (x @ weights + bias))
-        apart = float(np.sum((weights - weights.mean()) ** 2))
-        return (
-            float(np.average(losses, weights=importance))
-            + 0.02 * apart
-            + 1e-4 * float(np.sum(weights**2))
-        )
-
-    start = np.append(np.full(len(names), 1.0 / len(names)), 0.0)
-    bounds = [(0.0, None)] * len(names) + [(None, None)]
-    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
-    weights = {name: float(found[i] / spreads[i]) for i, name in enumerate(names)}
-    return Combination(weights, float(found[-1]))
-
-
 def _decide_on(logits: NDArray[np.float64], labels: NDArray[np.int64], rate: float) -> Decision:
     probability = np.asarray(expit(logits))
     threshold = min(choose_threshold(labels, probability, rate), 1.0)
     low = choose_threshold(labels, probability, min(2 * rate, 0.5))
     return Decision(threshold, rate, min(low, threshold))
-
-
-def _importance(data: ImageSet) -> NDArray[np.float64]:
-    """Weights of mean 1 under which classes, and domains within a class, count alike."""
-    weights = np.zeros(len(data))
-    for label in (0, 1):
-        domains = sorted(set(data.domains[data.labels == label].tolist()))
-        for domain in domains:
-            cell = (data.labels == label) & (data.domains == domain)
-            weights[cell] = len(data) / (2 * len(domains) * cell.sum())
-    return weights
 
 
 def _check(val: ImageSet, rate: float) -> None:
