@@ -197,9 +197,7 @@ def test_paths_begin_inside_the_domain() -> None:
 
 
 def test_nested_values_become_sorted_rows() -> None:
-    rows = rows_of(
-        {"b": {"y": [1, 2.5], "x": None}, "a": "/away/file", "c": {}, "d": [{"e": 1}]}
-    )
+    rows = rows_of({"b": {"y": [1, 2.5], "x": None}, "a": "/away/file", "c": {}, "d": [{"e": 1}]})
     assert rows == [
         ("a", "…/file"),
         ("b.x", "none"),
