@@ -202,6 +202,8 @@ def test_a_reader_that_leaves_and_a_user_who_interrupts_are_met_politely(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell starts background jobs deaf to Ctrl-C, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process:
             assert process.stdout is not None and process.stderr is not None
             first = json.loads(process.stdout.readline())
