@@ -41,8 +41,8 @@ def augment(image: Pixels, config: AugmentConfig, random: np.random.Generator) -
         table = np.linspace(0.0, 1.0, 256) ** random.uniform(0.8, 1.25) * random.uniform(0.85, 1.1)
         image = _as_pixels(cv2.LUT(image, np.clip(table * 255.0 + 0.5, 0, 255).astype(np.uint8)))
     if random.random() < config.noise:
-        grain = random.normal(0.0, random.uniform(1.0, 5.0), image.shape).astype(np.float32)
-        image = np.clip(image + grain + 0.5, 0, 255).astype(np.uint8)
+        grain = random.standard_normal(image.shape, np.float32) * np.float32(random.uniform(1, 5))
+        image = np.clip(image + grain + np.float32(0.5), 0, 255).astype(np.uint8)
     if random.random() < config.recompress:
         image = _recompress(image, random)
     return image
@@ -53,7 +53,7 @@ def _recompress(image: Pixels, random: np.random.Generator) -> Pixels:
     top, left = (int(v) for v in random.integers(0, 8, 2))
     image = image[top:, left:]
     quality = int(random.integers(50, 96))
-    if random.random() < 0.8:
+    if random.random() < 0.9:
         sampling = (
             cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
             if random.random() < 0.5

@@ -96,8 +96,8 @@ def fit(
 
     Args:
         model: on its device already.
-        batches: makes the batch of a step, CPU tensors; called one step ahead in a thread, and
-            must depend on the step alone.
+        batches: makes the batch of a step, CPU tensors; must depend on the step
+            alone; beside a GPU it is called one step ahead, in a thread.
         terms: named losses, each of (model, batch); their sum is minimised.
         config: budget and optimizer.
         validate: higher is better; called on the averaged weights.
@@ -117,12 +117,16 @@ def fit(
     recent: dict[str, float] = {name: 0.0 for name in terms}
     saved = time.monotonic()
     with ThreadPoolExecutor(1, "batches") as prefetcher:
-        upcoming = prefetcher.submit(batches, state.step)
+        # Beside a GPU the next batch is made while the last one trains. On the CPU that would take
+        # cores from the step and make its threads wait for each other: there it is made before.
+        ahead = device.type != "cpu"
+        upcoming = prefetcher.submit(batches, state.step) if ahead else None
         while state.share_done() < 1.0 and not state.stopped_early:
             begun = time.monotonic()
             torch.manual_seed(config.seed * 1_000_003 + state.step)  # dropout and the like
-            batch = {k: v.to(device, non_blocking=True) for k, v in upcoming.result().items()}
-            upcoming = prefetcher.submit(batches, state.step + 1)
+            made = upcoming.result() if upcoming else batches(state.step)
+            batch = {k: v.to(device, non_blocking=True) for k, v in made.items()}
+            upcoming = prefetcher.submit(batches, state.step + 1) if ahead else None
             values = state.advance(batch, terms)
             for name, value in values.items():
                 recent[name] += 0.1 * (value - recent[name]) if state.step > 1 else value
@@ -155,6 +159,10 @@ class _State:
                 {"params": vectors, "weight_decay": 0.0},
             ],
             lr=config.learning_rate,
+        )
+        self.means, self.values = (
+            [t for t in (*m.parameters(), *m.buffers()) if t.dtype.is_floating_point]
+            for m in (self.averaged, model)
         )
         self.step, self.seconds = 0, 0.0
         self.best: float | None = None
@@ -198,12 +206,9 @@ class _State:
     def _average(self) -> None:
         # Early averages forget fast, so that they do not drag the initial weights along.
         decay = min(self.config.ema, self.step / (self.step + 10.0))
-        for mean, now in zip(
-            self.averaged.state_dict().values(), self.model.state_dict().values(), strict=True
-        ):
-            if mean.dtype.is_floating_point:
-                mean.lerp_(now, 1.0 - decay)
-            else:
+        torch._foreach_lerp_(self.means, self.values, 1.0 - decay)
+        for mean, now in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+            if not mean.dtype.is_floating_point:
                 mean.copy_(now)
 
     def judge(self, validate: Callable[[nn.Module], float]) -> None:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -207,14 +208,19 @@ def crop_batches(
     """
     treatment = treatment or AugmentConfig()
 
+    pool = ThreadPoolExecutor(torch.get_num_threads(), "crops")  # OpenCV works outside the GIL
+
     def make(step: int) -> Batch:
         chosen = sampler.batch(step, member.batch_size)
         crops = np.empty((len(chosen), member.crop, member.crop, 3), np.uint8)
-        for slot, index in enumerate(chosen):
+
+        def fill(slot: int) -> None:
             random = np.random.default_rng([seed, step, slot])
-            image = augment(data.pixels[int(index)], treatment, random)
+            image = augment(data.pixels[int(chosen[slot])], treatment, random)
             offset = random.uniform(-member.jitter, member.jitter, 2)
             crops[slot] = take_crop(image, member.crop, (float(offset[0]), float(offset[1])))
+
+        list(pool.map(fill, range(len(chosen))))
         return {
             "crops": torch.from_numpy(crops).permute(0, 3, 1, 2),
             "labels": torch.from_numpy(data.labels[chosen]).float(),
