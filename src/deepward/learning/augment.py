@@ -29,7 +29,7 @@ class AugmentConfig:
 def augment(image: Pixels, config: AugmentConfig, random: np.random.Generator) -> Pixels:
     """Returns a treated copy of an (H, W, 3) picture; its size changes when it is rescaled."""
     if random.random() < config.flip:
-        image = np.ascontiguousarray(image[:, ::-1])
+        image = _as_pixels(cv2.flip(image, 1))
     if random.random() < config.rescale:
         factor = float(np.exp(random.uniform(np.log(0.5), np.log(1.5))))
         size = (max(32, round(image.shape[1] * factor)), max(32, round(image.shape[0] * factor)))
@@ -64,11 +64,11 @@ def _recompress(image: Pixels, random: np.random.Generator) -> Pixels:
     else:
         options, extension = [cv2.IMWRITE_WEBP_QUALITY, quality], ".webp"
     # The channel order matters to both encoders: they store luma and colour differences.
-    written, data = cv2.imencode(extension, image[..., ::-1], options)
+    written, data = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
     assert written, "OpenCV encodes every 8-bit RGB picture"
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
     assert decoded is not None, "OpenCV decodes what it encoded"
-    return _as_pixels(np.ascontiguousarray(decoded[..., ::-1]))
+    return _as_pixels(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
 
 
 def _as_pixels(image: NDArray[np.generic]) -> Pixels:
