@@ -69,7 +69,7 @@ class FitResult:
     Attributes:
         steps: optimizer steps in all, those before a resume included.
         seconds: time spent in steps.
-        losses: name of each term to its mean over the last tenth of the steps.
+        losses: name of each term to its running mean (a tenth of each new step); since a resume.
         best: the best validation value, or None without validation.
         stopped_early: whether patience ran out before the budget did.
     """
