@@ -30,6 +30,24 @@ AUDIT_CHECKS = [
 ]
 
 
+INDEX_CHECKS = [
+    dg.AssetCheckSpec(
+        "every_passage_resolves",
+        asset="vector_db",
+        blocking=True,
+        description="Stops what follows when a stored passage belongs to no document: it could "
+        "not be cited.",
+    ),
+    dg.AssetCheckSpec(
+        "parts_agree",
+        asset="vector_db",
+        blocking=True,
+        description="Stops what follows when Chroma, BM25 and the stored passages do not hold the "
+        "same ids: one of them would answer with what the others do not know.",
+    ),
+]
+
+
 def audit_checks(facts: Mapping[str, Mapping[str, Any]]) -> list[dg.AssetCheckResult]:
     """Results of `AUDIT_CHECKS` for the domains of one run.
 
@@ -48,6 +66,26 @@ def audit_checks(facts: Mapping[str, Mapping[str, Any]]) -> list[dg.AssetCheckRe
         _result("has_usable_pictures", empty, len(facts), dg.AssetCheckSeverity.ERROR),
         _result("no_shortcut", leaking, len(facts), dg.AssetCheckSeverity.WARN),
         _result("most_files_readable", broken, len(facts), dg.AssetCheckSeverity.WARN),
+    ]
+
+
+def index_checks(facts: Mapping[str, Any]) -> list[dg.AssetCheckResult]:
+    """Results of `INDEX_CHECKS`; `facts` are those of `inspect_index`."""
+    unresolved, apart = facts["unresolved"], facts["disagreements"]
+    passages = facts["counts"]["chunks"]
+    return [
+        dg.AssetCheckResult(
+            check_name="every_passage_resolves",
+            passed=not unresolved,
+            description=f"{len(unresolved)} of {passages} passages have no document.",
+            metadata={"passages": passages, "unresolved": unresolved[:20]},
+        ),
+        dg.AssetCheckResult(
+            check_name="parts_agree",
+            passed=not any(apart.values()),
+            description=f"{sum(apart.values())} ids are not in all three parts.",
+            metadata=dict(apart),
+        ),
     ]
 
 

@@ -2,14 +2,15 @@
 
 import dagster as dg
 
-from assets import domains, evaluation, learning
+from assets import domains, evaluation, knowledge, learning
 from dagster_project.environments import profile_resources
-from jobs import all_jobs
+from jobs import all_jobs, all_schedules
 from sensors import all_sensors
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([domains, learning, evaluation]),
+    assets=dg.load_assets_from_modules([knowledge, domains, learning, evaluation]),
     jobs=all_jobs,
+    schedules=all_schedules,
     sensors=all_sensors,
     resources=profile_resources(),
     # One process per run: PyTorch is imported once, not once per step.

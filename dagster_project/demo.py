@@ -25,6 +25,8 @@ from deepward.home import default_detector, demo_domains_folder, domains_folder,
 
 IMAGES_PER_CLASS = 150
 SIZE = 192
+_BARS = {"reporting": {"config": {"style": "bars"}}}
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
@@ -42,6 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in impossible:
                 _say(f"{name!r} cannot be the name of a partition: rename the folder.")
             remember_domains()
+            read = _refresh_knowledge(instance)
+            if not read.success:
+                _say(_failure(read))
+                return 1
             result, unusable = _run(instance, options)
     except DeepwardError as error:
         _say(f"Error: {error}")
@@ -49,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not result.success:
         _say(_failure(result))
         return 1
-    _show(result, time.monotonic() - begun)
+    _show([read, result], time.monotonic() - begun)
     for name, reason in unusable.items():
         _say(f"NOT EVALUATED: {name}: {reason}.")
     return 1 if unusable or impossible else 0
@@ -79,6 +85,18 @@ def _domain_names() -> list[str]:
     names = find_domains(folder)
     _say(f"{len(names)} domains in {folder}: {', '.join(names)}")
     return names
+
+
+def _refresh_knowledge(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    """Reads the shipped corpus and local documents; crawls only what was allowed."""
+    from dagster_project.definitions import defs
+
+    return defs.resolve_job_def("refresh_knowledge").execute_in_process(
+        instance=instance,
+        tags=process_tag(),
+        run_config={**_QUIET, "resources": _BARS},
+        raise_on_error=False,
+    )
 
 
 def _run(
@@ -117,8 +135,8 @@ def _execute(
         tags={RANGE_START: names[0], RANGE_END: names[-1], **process_tag()},
         run_config={
             "ops": {"baseline_detector": {"config": training}},
-            "resources": {"reporting": {"config": {"style": "bars"}}},
-            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            "resources": _BARS,
+            **_QUIET,
         },
         raise_on_error=False,
     )
@@ -150,9 +168,9 @@ def _words(message: str) -> str:
     return words if words and " " not in name else message.strip()
 
 
-def _show(result: dg.ExecuteInProcessResult, seconds: float) -> None:
+def _show(results: Sequence[dg.ExecuteInProcessResult], seconds: float) -> None:
     made: dict[str, list[Any]] = {}
-    for event in result.get_asset_materialization_events():
+    for event in (e for result in results for e in result.get_asset_materialization_events()):
         made.setdefault(event.asset_key.to_user_string(), []).append(event.materialization.metadata)
     _say("")
     for asset, entries in made.items():
@@ -163,6 +181,7 @@ def _show(result: dg.ExecuteInProcessResult, seconds: float) -> None:
             told += f"; {kept} of {len(entries)} domains unchanged, kept"
         _say(f"  {asset:<20} {told}")
     _say(f"\nDone in {seconds:.0f} s. The detector is {default_detector()}.")
+    _say('Ask what it has read: `deepward search "how is a face swap made"`.')
     _say("Look at every step with `make ui`; judge a file with `deepward score PATH`.")
     _say(f"MLflow: mlflow ui --backend-store-uri sqlite:///{home() / 'mlflow' / 'mlflow.db'}")
     print(f"Report: {report_file()}", flush=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deepward.errors import UsageError
-from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
+from resources import ArtifactStore, Compute, DomainFolders, Knowledge, Reporting, Tracking
 
 __all__ = ["PROFILES", "profile_resources"]
 
@@ -19,13 +19,22 @@ def _embedded() -> dict[str, Any]:
         "store": ArtifactStore(),
         "compute": Compute(device="auto"),
         "domains": DomainFolders(),
+        "knowledge": Knowledge(),
         "tracking": Tracking(),
         "reporting": Reporting(),
     }
 
 
 def _full() -> dict[str, Any]:
-    return {**_embedded(), "compute": Compute(device="cuda")}
+    return {
+        **_embedded(),
+        "compute": Compute(device="cuda"),
+        "knowledge": Knowledge(
+            sources="shipped",
+            reranker="cohere",
+            demands=["FIRECRAWL_API_KEY", "COHERE_API_KEY"],
+        ),
+    }
 
 
 PROFILES: Mapping[str, Callable[[], dict[str, Any]]] = {"embedded": _embedded, "full": _full}

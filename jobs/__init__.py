@@ -1,18 +1,26 @@
 """Named selections of assets, each run in one process."""
 
 from jobs.evaluation import (
-    all_jobs,
     evaluate_domains,
     evaluate_new_domain,
+    evaluation_jobs,
     refresh_report,
     scan_domains,
     train_baseline,
 )
+from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
+
+all_jobs = [*evaluation_jobs, refresh_knowledge, refresh_documents]
+all_schedules = [refresh_knowledge_daily]
 
 __all__ = [
     "all_jobs",
+    "all_schedules",
     "evaluate_domains",
     "evaluate_new_domain",
+    "refresh_documents",
+    "refresh_knowledge",
+    "refresh_knowledge_daily",
     "refresh_report",
     "scan_domains",
     "train_baseline",

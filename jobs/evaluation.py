@@ -47,4 +47,10 @@ refresh_report = _job(
     "refresh_report", _REPORT, "Collect the metrics of all domains and write the report anew."
 )
 
-all_jobs = [evaluate_domains, scan_domains, train_baseline, evaluate_new_domain, refresh_report]
+evaluation_jobs = [
+    evaluate_domains,
+    scan_domains,
+    train_baseline,
+    evaluate_new_domain,
+    refresh_report,
+]

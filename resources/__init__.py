@@ -3,6 +3,7 @@
 from resources.artifacts import ArtifactStore, Card, Kept
 from resources.compute import Compute
 from resources.domains import DomainFolders
+from resources.knowledge import Knowledge
 from resources.reporting import Reporting
 from resources.tracking import MODEL_NAME, Tracking
 
@@ -13,6 +14,7 @@ __all__ = [
     "Compute",
     "DomainFolders",
     "Kept",
+    "Knowledge",
     "Reporting",
     "Tracking",
 ]

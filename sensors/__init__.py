@@ -1,8 +1,9 @@
 """What starts work by itself."""
 
 from sensors.automation import refresh_sensor
+from sensors.new_documents import new_document_sensor
 from sensors.new_domains import new_domain_sensor
 
-all_sensors = [new_domain_sensor, refresh_sensor]
+all_sensors = [new_domain_sensor, new_document_sensor, refresh_sensor]
 
-__all__ = ["all_sensors", "new_domain_sensor", "refresh_sensor"]
+__all__ = ["all_sensors", "new_document_sensor", "new_domain_sensor", "refresh_sensor"]

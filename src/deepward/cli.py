@@ -9,6 +9,7 @@ from deepward.commands.domains import domains_app
 from deepward.commands.endings import PoliteGroup
 from deepward.commands.evaluate import evaluate
 from deepward.commands.explain import explain
+from deepward.commands.knowledge import ingest, search
 from deepward.commands.report import report
 from deepward.commands.score import score
 from deepward.commands.train import train
@@ -51,6 +52,8 @@ app.add_typer(domains_app, name="domains")
 app.command()(train)
 app.command()(evaluate)
 app.command()(report)
+app.command()(ingest)
+app.command()(search)
 
 
 def main() -> None:

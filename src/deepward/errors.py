@@ -7,17 +7,23 @@
         ├── UnreadableImage     one file is not a picture that can be trusted; carries the reason
         ├── DetectorFileError   a detector file is missing, damaged, or newer than this code
         ├── TrainingError       training cannot start or has diverged
-        └── EvaluationError     a metric cannot be computed from what was given
+        ├── AgentError          the agents could not finish: a backend failed, or a budget ended
+        ├── EvaluationError     a metric cannot be computed from what was given
+        ├── KnowledgeError      the knowledge base cannot be built, opened or asked
+        └── UnreadableDocument  one document gives no usable text; carries the reason
 
 Messages are sentences for people: what was found, where, and what to do.
 """
 
 __all__ = [
+    "AgentError",
     "DeepwardError",
     "DetectorFileError",
     "DomainError",
     "EvaluationError",
+    "KnowledgeError",
     "TrainingError",
+    "UnreadableDocument",
     "UnreadableImage",
     "UsageError",
     "WorkError",
@@ -62,3 +68,23 @@ class TrainingError(WorkError):
 
 class EvaluationError(WorkError):
     """A metric cannot be computed from what was given."""
+
+
+class KnowledgeError(WorkError):
+    """The knowledge base cannot be built, opened or asked."""
+
+
+class UnreadableDocument(WorkError):
+    """One file or page gives no text that can be used.
+
+    Attributes:
+        reason: short stable code for tables and counts, such as `encrypted` or `no_text`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class AgentError(WorkError):
+    """The agents could not finish: a backend failed, or a budget ended."""

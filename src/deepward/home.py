@@ -6,6 +6,8 @@ storage/
 ├── manifests/            one Parquet file per domain folder, and what the scanner remembers
 ├── pixels/               decoded pictures, memory-mapped
 ├── training/             checkpoints of training that has not finished
+├── documents/            documents of your own; `DEEPWARD_DOCUMENTS` points elsewhere
+├── knowledge/            what was read and crawled, and the index over it
 └── report/report.html    the report
 """
 
@@ -20,9 +22,11 @@ __all__ = [
     "checkpoints_folder",
     "default_detector",
     "demo_domains_folder",
+    "documents_folder",
     "domain_files",
     "domains_folder",
     "home",
+    "knowledge_folder",
     "report_file",
 ]
 
@@ -46,6 +50,17 @@ def domains_folder() -> Path:
 def demo_domains_folder() -> Path:
     """Where the procedural demo domains are written."""
     return home() / "domains"
+
+
+def documents_folder() -> Path:
+    """The folder of local documents that is always read, and that the sensor watches."""
+    configured = os.environ.get("DEEPWARD_DOCUMENTS")
+    return Path(configured).absolute() if configured else home() / "documents"
+
+
+def knowledge_folder() -> Path:
+    """What was read and crawled, and the index over it."""
+    return home() / "knowledge"
 
 
 def report_file() -> Path:

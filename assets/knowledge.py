@@ -1,0 +1,178 @@
+"""Knowledge: local documents and crawled pages become an index that answers with citations."""
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from assets.checks import INDEX_CHECKS, index_checks
+from assets.metadata import table
+from assets.steps import Made, single_result
+from assets.versions import code_version
+from resources import ArtifactStore, Knowledge, Reporting
+
+if TYPE_CHECKING:
+    from deepward.knowledge.crawling import Crawled, CrawlReport
+    from deepward.knowledge.inventory import Inventory
+
+GROUP = "knowledge"
+CODE = code_version("knowledge")
+MOST_ROWS = 100  # of a table in metadata
+
+
+class IndexConfig(dg.Config):
+    """Settings of the index; `rebuild` embeds everything anew, as another encoder demands."""
+
+    rebuild: bool = False
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"parquet"},
+    code_version=CODE,
+    description="Inventory of local documents (PDF, HTML, Markdown, text): the shipped corpus, the "
+    "folder DEEPWARD_DOCUMENTS, and what `deepward ingest` was given. One row per file, with the "
+    "reason where it was set aside. Files that did not change are not opened again.",
+)
+def source_documents(
+    context: dg.AssetExecutionContext,
+    store: ArtifactStore,
+    knowledge: Knowledge,
+    reporting: Reporting,
+) -> dg.MaterializeResult:
+    from deepward.knowledge.base import read_folders, scan_local
+
+    files = knowledge.files(store)
+    folders = read_folders(files)
+    for missing in folders.missing:
+        context.log.warning(f"{missing} is not there now; what it brought is kept.")
+    with reporting.show(context.log.info) as progress:
+        inventory = scan_local(files, folders, progress)
+    kept = store.ensure(
+        store.name(files.inventory),
+        lambda path: inventory.write(path) or {"files": len(inventory.table)},
+        made_by="source_documents",
+        inputs={"files": inventory.content_hash},
+        config={},
+        code_version=CODE,
+    )
+    return single_result(Made(kept, _inventory_metadata(inventory)))
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"parquet"},
+    code_version=CODE,
+    description="Pages and feed entries fetched from the sources that may be crawled "
+    "(DEEPWARD_SOURCES, and pages that `deepward ingest --url` was given): politely, with "
+    "conditional requests, resumable. Nothing is fetched that was not allowed.",
+)
+def crawled_documents(
+    context: dg.AssetExecutionContext,
+    store: ArtifactStore,
+    knowledge: Knowledge,
+    reporting: Reporting,
+) -> dg.MaterializeResult:
+    from deepward.knowledge.base import allowed_sources, read_crawled
+    from deepward.knowledge.crawling import crawl
+
+    files = knowledge.files(store)
+    sources = allowed_sources(files, knowledge.settings())
+    if not sources:
+        context.log.info("No source may be crawled: set DEEPWARD_SOURCES=shipped to allow them.")
+    with reporting.show(context.log.info) as progress:
+        report = crawl(sources, files.crawl, forget_others=True, progress=progress)
+    crawled = read_crawled(files)
+    contents = crawled.table.dropna(subset=["content_hash"])
+    kept = store.ensure(
+        "knowledge/pages.parquet",
+        lambda path: crawled.table.to_parquet(path) or {"addresses": len(crawled.table)},
+        made_by="crawled_documents",
+        # Not the times of the visits: a page that answered as before changes nothing.
+        inputs=dict(zip(contents["url"], contents["content_hash"], strict=True)),
+        config={"sources": len(sources)},
+        code_version=CODE,
+    )
+    return single_result(Made(kept, _crawl_metadata(report, crawled)))
+
+
+@dg.asset(
+    deps=[source_documents, crawled_documents],
+    group_name=GROUP,
+    kinds={"chroma", "sqlite"},
+    code_version=CODE,
+    check_specs=INDEX_CHECKS,
+    description="The knowledge base: passages cut where the meaning changes, without repetitions, "
+    "with their vectors in Chroma and their words in a BM25 index that is kept in step. Unchanged "
+    "documents are not embedded again; what is gone from the documents leaves the index.",
+)
+def vector_db(
+    context: dg.AssetExecutionContext,
+    config: IndexConfig,
+    store: ArtifactStore,
+    knowledge: Knowledge,
+    reporting: Reporting,
+) -> dg.MaterializeResult:
+    from deepward.knowledge.base import inspect_index, read_crawled, read_folders, update_index
+    from deepward.knowledge.inventory import Inventory
+
+    files, settings = knowledge.files(store), knowledge.settings()
+    inventory = Inventory.read(files.inventory, files.texts)
+    with reporting.show(context.log.info) as progress:
+        report, version = update_index(
+            files,
+            settings,
+            inventory,
+            read_crawled(files),
+            missing=read_folders(files).missing,
+            rebuild=config.rebuild,
+            progress=progress,
+        )
+    facts = inspect_index(files, settings)
+    kept = store.ensure_json(
+        "knowledge/index.json",
+        lambda: facts,
+        made_by="vector_db",
+        inputs={"passages": version},
+        config={},
+        code_version=CODE,
+    )
+    shown = {
+        **{f"{name}_documents": getattr(report, name) for name in ("new", "changed", "removed")},
+        "sentences_embedded": report.sentences,
+        "set_aside": int(inventory.table["quarantine"].notna().sum()),
+        **facts["counts"],
+        "by_kind": table(["kind", "documents", "passages"], facts["kinds"]),
+    }
+    return single_result(Made(kept, shown), index_checks(facts))
+
+
+def _inventory_metadata(inventory: "Inventory") -> dict[str, Any]:
+    usable = inventory.usable
+    shown: dict[str, Any] = {
+        "files": len(inventory.table),
+        "documents": len(usable),
+        "pages": int(usable["pages"].sum()),
+        "set_aside": len(inventory.table) - len(usable),
+        "origins": table(
+            ["origin", "documents"], usable["origin"].value_counts().sort_index().items()
+        ),
+    }
+    if len(inventory.table) > len(usable):
+        shown["set_aside_because"] = table(["reason", "files"], inventory.quarantine().items())
+        rows = inventory.table[inventory.table["quarantine"].notna()].head(MOST_ROWS)
+        columns = ["source", "quarantine", "detail"]
+        shown["set_aside_files"] = table(columns, rows[columns].values.tolist())
+    return shown
+
+
+def _crawl_metadata(report: "CrawlReport", crawled: "Crawled") -> dict[str, Any]:
+    facts = report.as_dict()
+    shown = {name: value for name, value in facts.items() if isinstance(value, int | float)}
+    for name in ("refused", "failed", "unreadable"):
+        if facts[name]:
+            shown[f"{name}_because"] = table(["reason", "pages"], facts[name].items())
+    if len(report.sources):
+        rows = report.sources.astype(object).where(report.sources.notna(), None).head(MOST_ROWS)
+        shown["sources"] = table(list(rows.columns), rows.values.tolist())
+    shown["addresses"] = len(crawled.table)
+    return shown

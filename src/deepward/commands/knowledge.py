@@ -1,0 +1,139 @@
+"""`deepward ingest` and `deepward search`: documents in, cited passages out."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deepward.commands.console import out, print_json, print_table, say, shown_progress
+from deepward.commands.options import JsonFlag
+from deepward.errors import UsageError
+
+if TYPE_CHECKING:
+    from deepward.knowledge.retrieval import Hit
+
+__all__ = ["ingest", "search"]
+
+
+def ingest(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH…", help="Files or folders: PDF, HTML, Markdown, text."),
+    ] = None,
+    urls: Annotated[
+        list[str] | None,
+        typer.Option("--url", metavar="URL", help="A page to fetch; may be given several times."),
+    ] = None,
+    forget_names: Annotated[
+        list[str] | None,
+        typer.Option("--forget", metavar="NAME", help="A path or page ingested before: drop it."),
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Embed everything anew, as another encoder demands.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Read documents into the knowledge base.
+
+    What was ingested is remembered and brought up to date by every later call, with the shipped
+    corpus and the folder DEEPWARD_DOCUMENTS. Unchanged documents cost nothing; documents that are
+    gone leave the knowledge base.
+    """
+    from deepward.knowledge import base
+    from deepward.knowledge.crawling import crawl
+
+    files = base.knowledge_files()
+    settings = base.KnowledgeSettings.from_environment()
+    base.add(files, paths or [], urls or [])
+    for name in forget_names or []:
+        base.forget(files, name)
+    folders = base.read_folders(files)
+    for path in folders.missing:
+        say(f"{path} is not there now; what it brought is kept. `--forget {path}` drops it.")
+    with shown_progress() as progress:
+        inventory = base.scan_local(files, folders, progress)
+        sources = base.allowed_sources(files, settings)
+        crawled = None
+        if sources or files.crawl.exists():
+            crawl(sources, files.crawl, forget_others=True, progress=progress)
+            crawled = base.read_crawled(files)
+        report, version = base.update_index(
+            files,
+            settings,
+            inventory,
+            crawled,
+            missing=folders.missing,
+            rebuild=rebuild,
+            progress=progress,
+        )
+    aside = inventory.table["quarantine"].dropna().value_counts().to_dict()
+    refused = base.failures(crawled)
+    if as_json:
+        print_json({**vars(report), "quarantine": aside, "pages_failed": refused, "index": version})
+        return
+    out(
+        f"{report.new} new, {report.changed} changed, {report.removed} removed, "
+        f"{report.unchanged} unchanged documents; {report.duplicates} repetitions dropped; "
+        f"{report.chunks} passages at {files.index}"
+    )
+    for reason, count in aside.items():
+        say(f"set aside: {count} {reason}")
+    for url, reason in refused.items():
+        say(f"not fetched: {url}: {reason}")
+
+
+def search(
+    words: Annotated[str, typer.Argument(metavar='"WORDS"', help="A question, or key words.")],
+    k: Annotated[int, typer.Option("--k", min=1, max=200, help="How many passages.")] = 5,
+    techniques: Annotated[
+        list[str] | None, typer.Option("--technique", metavar="SLUG", help="About one of these.")
+    ] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kind", metavar="KIND", help="From one of these kinds.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="DATE", help="Published then or later.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Published then or before.")
+    ] = None,
+    rerank: Annotated[
+        bool, typer.Option("--rerank/--no-rerank", help="Use DEEPWARD_RERANKER, where it is set.")
+    ] = True,
+    as_json: JsonFlag = False,
+) -> None:
+    """Find cited passages in the knowledge base, by meaning and by words."""
+    from deepward.knowledge import base
+    from deepward.knowledge.retrieval import Filters
+
+    if not words.strip():
+        raise UsageError("Ask with at least one word.")
+    filters = Filters(tuple(techniques or ()), tuple(kinds or ()), since, until)
+    files, settings = base.knowledge_files(), base.KnowledgeSettings.from_environment()
+    with base.open_searcher(files, settings, rerank=rerank) as searcher:
+        hits = searcher.search(words, k, filters)
+    if as_json:
+        for hit in hits:
+            print_json(hit.as_dict())
+        return
+    if not hits:
+        say("Nothing in the knowledge base fits.")
+        return
+    _show(hits)
+
+
+def _show(hits: "list[Hit]") -> None:
+    import textwrap
+
+    rows: list[list[Any]] = []
+    for number, hit in enumerate(hits, start=1):
+        place = hit.source if hit.page is None else f"{hit.source}, page {hit.page}"
+        out(f"[{number}] {hit.title}" + (f" ({hit.date})" if hit.date else ""))
+        out(f"    {place}")
+        out(textwrap.indent(textwrap.fill(" ".join(hit.text.split()), 92), "    "))
+        out("")
+        found = hit.scores
+        rows.append(
+            [number, hit.chunk_id, found["vector"], found["bm25"], found["fused"], found["rerank"]]
+        )
+    print_table(["hit", "chunk", "vector", "bm25", "fused", "rerank"], rows)

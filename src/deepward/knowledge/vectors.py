@@ -1,0 +1,178 @@
+"""The vector index: a Chroma collection on disk, or of a Chroma server."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from deepward.errors import KnowledgeError
+from deepward.knowledge.embedding import Vectors
+from deepward.knowledge.passages import DocumentRow
+
+if TYPE_CHECKING:
+    from chromadb.api import ClientAPI
+
+__all__ = ["VectorIndex"]
+
+_COLLECTION = "deepward-chunks"
+
+
+class VectorIndex:
+    """Nearest passages by cosine similarity (HNSW)."""
+
+    def __init__(self, folder: Path, url: str = "") -> None:
+        """Opens the collection, making it when it is missing.
+
+        Args:
+            folder: where Chroma keeps it on disk.
+            url: `http://host:port` of a Chroma server, which is then used instead; a path behind
+                it names the collection, so that several knowledge bases can share a server.
+
+        Raises:
+            KnowledgeError: the server does not answer, or the files cannot be opened.
+        """
+        self.folder = folder
+        self.url = url
+        try:
+            self._client = _client(folder, url)
+            self._collection = self._client.get_or_create_collection(
+                urlsplit(url).path.strip("/") or _COLLECTION,
+                embedding_function=None,  # vectors are always given: nothing is downloaded
+                # A high ef keeps the answers of a small index exact, and so the same every time.
+                configuration={
+                    "hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200}
+                },
+            )
+        except Exception as error:  # Chroma's errors have no common base
+            _forget_failed_clients()
+            where = f"server {url}" if url else f"folder {folder}"
+            raise KnowledgeError(f"The Chroma {where} cannot be opened: {error}") from error
+
+    def close(self) -> None:
+        self._client.close()  # type: ignore[attr-defined]
+
+    def ids(self) -> set[str]:
+        """Ids of everything that is stored."""
+        found: set[str] = set()
+        step = 10_000
+        while True:
+            part = self._collection.get(include=[], limit=step, offset=len(found))["ids"]
+            found |= set(part)
+            if len(part) < step:
+                return found
+
+    def put(self, ids: Sequence[str], vectors: Vectors, documents: Sequence[DocumentRow]) -> None:
+        """Adds or replaces passages.
+
+        Args:
+            ids: N of them.
+            vectors: unit vectors (N, D).
+            documents: of each passage its document, by which it can be filtered.
+        """
+        step = self._client.get_max_batch_size()
+        for start in range(0, len(ids), step):
+            part = slice(start, start + step)
+            self._collection.upsert(
+                ids=list(ids[part]),
+                embeddings=vectors[part],
+                metadatas=[_metadata(document) for document in documents[part]],
+            )
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Removes passages; unknown ids are no error."""
+        step = self._client.get_max_batch_size()
+        for start in range(0, len(ids), step):
+            self._collection.delete(ids=list(ids[start : start + step]))
+
+    def nearest(
+        self,
+        vectors: Vectors,
+        limit: int,
+        *,
+        kinds: Sequence[str] = (),
+        techniques: Sequence[str] = (),
+        since: str | None = None,
+        until: str | None = None,
+    ) -> list[list[tuple[str, float]]]:
+        """For each query the nearest passages: (id, cosine similarity), highest first.
+
+        Args:
+            vectors: unit vectors (Q, D).
+            limit: how many at most.
+            kinds, techniques, since, until: as for `Passages.match`.
+        """
+        if not len(vectors):
+            return []
+        found = self._collection.query(
+            query_embeddings=vectors,
+            n_results=limit,
+            where=_where(kinds, techniques, since, until),
+            include=["distances"],
+        )
+        assert found["distances"] is not None
+        return [
+            sorted(
+                ((chunk, 1.0 - float(d)) for chunk, d in zip(chunks, distances, strict=True)),
+                key=lambda pair: (-pair[1], pair[0]),
+            )
+            for chunks, distances in zip(found["ids"], found["distances"], strict=True)
+        ]
+
+
+def _client(folder: Path, url: str) -> "ClientAPI":
+    import chromadb
+    from chromadb.config import Settings
+
+    if not url:
+        folder.mkdir(parents=True, exist_ok=True)
+        return chromadb.PersistentClient(str(folder), Settings(anonymized_telemetry=False))
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise KnowledgeError(f"{url!r} is not the address of a server: http://host:port is.")
+    secure = parts.scheme == "https"
+    return chromadb.HttpClient(
+        host=parts.hostname,
+        port=parts.port or (443 if secure else 8000),
+        ssl=secure,
+        settings=Settings(anonymized_telemetry=False),
+    )
+
+
+def _forget_failed_clients() -> None:
+    """Chroma caches clients by folder, failed ones too; the next try needs a new one."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    SharedSystemClient.clear_system_cache()
+
+
+def _metadata(document: DocumentRow) -> dict[str, Any]:
+    return {
+        "kind": document.kind,
+        "day": _day(document.date) if document.date else 0,
+        # One key per technique: a filter on a list of values is not part of every version.
+        **{f"technique:{technique}": True for technique in document.techniques},
+    }
+
+
+def _where(
+    kinds: Sequence[str], techniques: Sequence[str], since: str | None, until: str | None
+) -> dict[str, Any] | None:
+    clauses: list[dict[str, Any]] = []
+    if kinds:
+        clauses.append({"kind": {"$in": list(kinds)}})
+    if techniques:
+        each = [{f"technique:{technique}": True} for technique in techniques]
+        clauses.append(each[0] if len(each) == 1 else {"$or": each})
+    if since is not None:
+        clauses.append({"day": {"$gte": _day(since)}})
+    if until is not None:
+        clauses += [{"day": {"$lte": _day(until)}}, {"day": {"$gt": 0}}]
+    return None if not clauses else clauses[0] if len(clauses) == 1 else {"$and": clauses}
+
+
+def _day(date: str) -> int:
+    """An ISO date as a number that sorts like it; a missing month or day counts as the first."""
+    year, month, day = (int(part) for part in (date[:10] + "-01-01").split("-")[:3])
+    return int(np.int64(year) * 10_000 + month * 100 + day)
