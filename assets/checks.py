@@ -1,6 +1,6 @@
 """Checks: what stops the work that follows, and what only warns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -48,6 +48,33 @@ INDEX_CHECKS = [
 ]
 
 
+REPORT_CHECKS = [
+    dg.AssetCheckSpec(
+        "every_citation_resolves",
+        asset="attack_pattern_report",
+        blocking=True,
+        description="Stops what follows when the report, a pattern or a prompt cites a passage "
+        "that the knowledge base does not hold.",
+    ),
+    dg.AssetCheckSpec(
+        "patterns_cover_regions",
+        asset="attack_pattern_report",
+        description="Warns when there are fewer than five attack patterns, or a region that was "
+        "asked for has none.",
+    ),
+]
+PROMPT_CHECKS = [
+    dg.AssetCheckSpec(
+        "prompts_distinct",
+        asset="prompt_set",
+        blocking=True,
+        description="Stops what follows when two edit specs are the same, or fewer than were "
+        "asked for.",
+    ),
+]
+FEWEST_PATTERNS = 5
+
+
 def audit_checks(facts: Mapping[str, Mapping[str, Any]]) -> list[dg.AssetCheckResult]:
     """Results of `AUDIT_CHECKS` for the domains of one run.
 
@@ -86,6 +113,51 @@ def index_checks(facts: Mapping[str, Any]) -> list[dg.AssetCheckResult]:
             description=f"{sum(apart.values())} ids are not in all three parts.",
             metadata=dict(apart),
         ),
+    ]
+
+
+def report_checks(
+    facts: Mapping[str, Any], regions: Sequence[str] = ()
+) -> list[dg.AssetCheckResult]:
+    """Results of `REPORT_CHECKS`.
+
+    Args:
+        facts: of `read_brief`.
+        regions: that were asked for.
+    """
+    patterns = facts["patterns"]
+    covered = {pattern["region"] for pattern in patterns}
+    without = sorted(set(regions) - covered)
+    return [
+        dg.AssetCheckResult(
+            check_name="every_citation_resolves",
+            passed=facts["cited"] > 0 and not facts["unresolved"],
+            description=f"{len(facts['unresolved'])} of {facts['cited']} cited passages are "
+            "unknown.",
+            metadata={"cited": facts["cited"], "unresolved": facts["unresolved"][:20]},
+        ),
+        dg.AssetCheckResult(
+            check_name="patterns_cover_regions",
+            passed=len(patterns) >= FEWEST_PATTERNS and not without,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{len(patterns)} patterns over {len(covered)} regions; "
+            f"without one: {', '.join(without) or 'none'}.",
+            metadata={"patterns": len(patterns), "regions": sorted(covered), "without": without},
+        ),
+    ]
+
+
+def prompt_checks(facts: Mapping[str, Any], wanted: int) -> list[dg.AssetCheckResult]:
+    """Results of `PROMPT_CHECKS`; `wanted` is how many edit specs were asked for."""
+    specs = facts["prompts"]
+    looks = {(s["region"], s["operation"], s["positive_prompt"].casefold()) for s in specs}
+    return [
+        dg.AssetCheckResult(
+            check_name="prompts_distinct",
+            passed=len(looks) == len(specs) == wanted,
+            description=f"{len(looks)} distinct of {len(specs)} prompts; {wanted} were wanted.",
+            metadata={"prompts": len(specs), "distinct": len(looks), "wanted": wanted},
+        )
     ]
 
 

@@ -1,5 +1,6 @@
 """Knowledge: local documents and crawled pages become an index that answers with citations."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -117,6 +118,7 @@ def vector_db(
 
     files, settings = knowledge.files(store), knowledge.settings()
     inventory = Inventory.read(files.inventory, files.texts)
+    begun = time.monotonic()
     with reporting.show(context.log.info) as progress:
         report, version = update_index(
             files,
@@ -139,6 +141,8 @@ def vector_db(
     shown = {
         **{f"{name}_documents": getattr(report, name) for name in ("new", "changed", "removed")},
         "sentences_embedded": report.sentences,
+        "indexing_seconds": round(time.monotonic() - begun, 3),
+        "index": dg.MetadataValue.path(str(files.index)),
         "set_aside": int(inventory.table["quarantine"].notna().sum()),
         **facts["counts"],
         "by_kind": table(["kind", "documents", "passages"], facts["kinds"]),

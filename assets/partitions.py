@@ -1,4 +1,5 @@
-"""Dynamic partitions: a domain is one folder of pictures of one origin."""
+"""Dynamic partitions: a domain is one folder of pictures of one origin, a technique one way of
+making fakes."""
 
 import warnings
 
@@ -11,6 +12,7 @@ warnings.filterwarnings("ignore", "Parameter `backfill_policy`", category=dg.Bet
 _FORBIDDEN = ("...", "\a", "\b", "\f", "\n", "\r", "\t", "\v", "\0")
 
 domain_partitions = dg.DynamicPartitionsDefinition(name="domain")
+technique_partitions = dg.DynamicPartitionsDefinition(name="technique")
 
 # One run for any number of domains: PyTorch and the detector are loaded once.
 every_domain_at_once = dg.BackfillPolicy.single_run()

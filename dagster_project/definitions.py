@@ -2,13 +2,15 @@
 
 import dagster as dg
 
-from assets import domains, evaluation, knowledge, learning
+from assets import attack_intelligence, domains, evaluation, knowledge, learning
 from dagster_project.environments import profile_resources
 from jobs import all_jobs, all_schedules
 from sensors import all_sensors
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([knowledge, domains, learning, evaluation]),
+    assets=dg.load_assets_from_modules(
+        [knowledge, attack_intelligence, domains, learning, evaluation]
+    ),
     jobs=all_jobs,
     schedules=all_schedules,
     sensors=all_sensors,

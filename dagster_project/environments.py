@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deepward.errors import UsageError
-from resources import ArtifactStore, Compute, DomainFolders, Knowledge, Reporting, Tracking
+from resources import (
+    Agents,
+    ArtifactStore,
+    Compute,
+    DomainFolders,
+    Knowledge,
+    Reporting,
+    Tracking,
+)
 
 __all__ = ["PROFILES", "profile_resources"]
 
@@ -20,6 +28,7 @@ def _embedded() -> dict[str, Any]:
         "compute": Compute(device="auto"),
         "domains": DomainFolders(),
         "knowledge": Knowledge(),
+        "agents": Agents(),
         "tracking": Tracking(),
         "reporting": Reporting(),
     }
@@ -34,6 +43,7 @@ def _full() -> dict[str, Any]:
             reranker="cohere",
             demands=["FIRECRAWL_API_KEY", "COHERE_API_KEY"],
         ),
+        "agents": Agents(table="full"),
     }
 
 

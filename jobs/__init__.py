@@ -1,5 +1,6 @@
 """Named selections of assets, each run in one process."""
 
+from jobs.attack_intelligence import write_brief
 from jobs.evaluation import (
     evaluate_domains,
     evaluate_new_domain,
@@ -10,7 +11,7 @@ from jobs.evaluation import (
 )
 from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
 
-all_jobs = [*evaluation_jobs, refresh_knowledge, refresh_documents]
+all_jobs = [*evaluation_jobs, refresh_knowledge, refresh_documents, write_brief]
 all_schedules = [refresh_knowledge_daily]
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "refresh_report",
     "scan_domains",
     "train_baseline",
+    "write_brief",
 ]

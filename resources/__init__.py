@@ -1,5 +1,6 @@
 """What assets reach the world through: artefacts on disk, compute, domains, tracking, progress."""
 
+from resources.agents import Agents
 from resources.artifacts import ArtifactStore, Card, Kept
 from resources.compute import Compute
 from resources.domains import DomainFolders
@@ -9,6 +10,7 @@ from resources.tracking import MODEL_NAME, Tracking
 
 __all__ = [
     "MODEL_NAME",
+    "Agents",
     "ArtifactStore",
     "Card",
     "Compute",

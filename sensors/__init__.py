@@ -3,7 +3,14 @@
 from sensors.automation import refresh_sensor
 from sensors.new_documents import new_document_sensor
 from sensors.new_domains import new_domain_sensor
+from sensors.new_techniques import new_technique_sensor
 
-all_sensors = [new_domain_sensor, new_document_sensor, refresh_sensor]
+all_sensors = [new_domain_sensor, new_document_sensor, new_technique_sensor, refresh_sensor]
 
-__all__ = ["all_sensors", "new_document_sensor", "new_domain_sensor", "refresh_sensor"]
+__all__ = [
+    "all_sensors",
+    "new_document_sensor",
+    "new_domain_sensor",
+    "new_technique_sensor",
+    "refresh_sensor",
+]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from deepward.commands.brief import brief
 from deepward.commands.domains import domains_app
 from deepward.commands.endings import PoliteGroup
 from deepward.commands.evaluate import evaluate
@@ -54,6 +55,7 @@ app.command()(evaluate)
 app.command()(report)
 app.command()(ingest)
 app.command()(search)
+app.command()(brief)
 
 
 def main() -> None:

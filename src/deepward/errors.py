@@ -10,6 +10,7 @@
         ├── AgentError          the agents could not finish: a backend failed, or a budget ended
         ├── EvaluationError     a metric cannot be computed from what was given
         ├── KnowledgeError      the knowledge base cannot be built, opened or asked
+        ├── SynthesisError      fakes cannot be made from these prompts, pictures or models
         └── UnreadableDocument  one document gives no usable text; carries the reason
 
 Messages are sentences for people: what was found, where, and what to do.
@@ -22,6 +23,7 @@ __all__ = [
     "DomainError",
     "EvaluationError",
     "KnowledgeError",
+    "SynthesisError",
     "TrainingError",
     "UnreadableDocument",
     "UnreadableImage",
@@ -88,3 +90,7 @@ class UnreadableDocument(WorkError):
 
 class AgentError(WorkError):
     """The agents could not finish: a backend failed, or a budget ended."""
+
+
+class SynthesisError(WorkError):
+    """Fakes cannot be made from these prompts, pictures or models."""

@@ -1,4 +1,4 @@
-"""The shipped corpus in an index, made once; scripts in processes that can be killed."""
+"""Scripts in processes that can be killed."""
 
 import os
 import subprocess
@@ -9,20 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deepward.knowledge import base
-
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def corpus_files(tmp_path_factory: pytest.TempPathFactory) -> base.KnowledgeFiles:
-    """A knowledge base over the shipped corpus alone, by the default encoder."""
-    files = base.knowledge_files(tmp_path_factory.mktemp("corpus") / "knowledge")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DEEPWARD_DOCUMENTS", str(files.root.parent / "none"))
-        inventory = base.scan_local(files, base.read_folders(files))
-        base.update_index(files, base.KnowledgeSettings(), inventory)
-    return files
 
 
 @pytest.fixture

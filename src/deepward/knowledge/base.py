@@ -43,6 +43,7 @@ __all__ = [
     "forget",
     "inspect_index",
     "knowledge_files",
+    "known_techniques",
     "local_folders",
     "open_searcher",
     "read_crawled",
@@ -320,6 +321,20 @@ def inspect_index(files: KnowledgeFiles, settings: KnowledgeSettings) -> dict[st
             "unresolved": passages.unresolved(),
             "disagreements": {name: len(ids) for name, ids in vars(agreement).items()},
         }
+
+
+def known_techniques(files: KnowledgeFiles) -> list[str]:
+    """Techniques that documents of the knowledge base name; none where there is none yet."""
+    from deepward.knowledge.passages import Passages
+
+    path = files.index / "passages.sqlite3"
+    if not path.is_file():
+        return []
+    passages = Passages(path, writable=False)
+    try:
+        return passages.techniques()
+    finally:
+        passages.close()
 
 
 @contextmanager

@@ -6,7 +6,6 @@ made to follow.
 """
 
 import json
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,6 +40,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words
     USING fts5 (title, text, tokenize = 'porter unicode61 remove_diacritics 2');
 """
 _TITLE_WEIGHT = 2.0  # of a word in the title, against one in the text
+_COMMON, _FEW = 0.04, 1000  # share of passages, and passages, above which a word is common
 _MANY = 500  # values in one statement; SQLite's limit is higher
 
 
@@ -86,6 +86,7 @@ class Passages:
             # Readers too may have to finish a killed writer's journal, so no file is opened `ro`.
             self._db = sqlite3.connect(path, timeout=60.0, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA mmap_size = 1073741824")  # reads cost no copy
             self._db.execute("PRAGMA synchronous = NORMAL")  # survives kill -9; WAL keeps it whole
             if writable:
                 self._db.executescript(_SCHEMA)
@@ -290,6 +291,11 @@ class Passages:
             for source, origin, kind, title, date, techniques, language in rows
         }
 
+    def techniques(self) -> list[str]:
+        """Slugs of all techniques that documents name, sorted."""
+        query = "SELECT DISTINCT t.value FROM documents, json_each(techniques) t ORDER BY 1"
+        return [slug for (slug,) in self._db.execute(query)]
+
     def also_in(self, ids: Sequence[str]) -> dict[str, list[str]]:
         """id -> sources of other documents that say the same."""
         found: dict[str, list[str]] = {}
@@ -321,7 +327,7 @@ class Passages:
         """
         if not words:
             return []
-        terms = " OR ".join('"' + re.sub('"', '""', word) + '"' for word in words)
+        terms = self._expression(words)
         where, values = self._where(kinds, techniques, since, until)
         rows = self._db.execute(
             "SELECT c.id, -m.score FROM (SELECT rowid, bm25(words, ?, 1.0) AS score FROM words "
@@ -330,6 +336,25 @@ class Passages:
             (_TITLE_WEIGHT, terms, *values, limit),
         )
         return [(chunk, float(score)) for chunk, score in rows]
+
+    def _expression(self, words: Sequence[str]) -> str:
+        """Any of the words, quoted; in a large index without those that nearly every passage has.
+
+        A word in more than `_COMMON` of many passages adds little to a score and most of the time:
+        each passage that has it would be scored. Where all words are such, all must occur.
+        """
+        quoted = ['"' + word.replace('"', '""') + '"' for word in words]
+        last = self._db.execute("SELECT max(row) FROM chunks").fetchone()[0]  # about as many
+        most = int(_COMMON * (last or 0))
+        if most < _FEW:
+            return " OR ".join(quoted)
+        count = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+        rare = [
+            word
+            for word in quoted
+            if self._db.execute(count, (word, most + 1)).fetchone()[0] <= most
+        ]
+        return " OR ".join(rare) if rare else " AND ".join(quoted)
 
     @staticmethod
     def _where(

@@ -42,7 +42,7 @@ class VectorIndex:
                 embedding_function=None,  # vectors are always given: nothing is downloaded
                 # A high ef keeps the answers of a small index exact, and so the same every time.
                 configuration={
-                    "hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200}
+                    "hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 400}
                 },
             )
         except Exception as error:  # Chroma's errors have no common base

@@ -1,0 +1,172 @@
+"""Attack intelligence: per technique a cited report, attack patterns, and prompts from them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.checks import PROMPT_CHECKS, REPORT_CHECKS, prompt_checks, report_checks
+from assets.metadata import table
+from assets.partitions import technique_partitions
+from assets.steps import artefact_facts
+from assets.versions import code_version
+from deepward.files import sha256_file
+from resources import Agents, ArtifactStore, Kept, Knowledge, Reporting
+
+GROUP = "attack_intelligence"
+CODE = code_version("knowledge", "agents")
+MOST_CHARACTERS = 40_000  # of a report in metadata
+
+
+class BriefConfig(dg.Config):
+    """What the agents are asked; `{technique}` in the words stands for the partition."""
+
+    words: str = "Write {prompts} few-shot prompts to create novel image deepfakes by {technique}"
+    prompts: int = 15
+    regions: list[str] = []  # noqa: RUF012 - Dagster copies it
+    seed: int = 0
+    refresh: bool = False
+
+
+@dg.multi_asset(
+    specs=[
+        dg.AssetSpec(
+            "attack_pattern_report",
+            deps=["vector_db"],
+            group_name=GROUP,
+            kinds={"langgraph", "markdown"},
+            code_version=CODE,
+            description="What is known of a technique: a report in which every claim cites stored "
+            "passages, and attack patterns: what is changed, into what, which traces to expect. "
+            "Written by seven agents whose work is reviewed and sent back where it falls short.",
+        ),
+        dg.AssetSpec(
+            "prompt_set",
+            deps=["attack_pattern_report"],
+            group_name=GROUP,
+            kinds={"langgraph", "json"},
+            code_version=CODE,
+            description="Edit specs that carry out the attack patterns of a technique: region, "
+            "operation, positive and negative prompt, strength and seed. Synthesis takes them as "
+            "they are.",
+        ),
+    ],
+    check_specs=[*REPORT_CHECKS, *PROMPT_CHECKS],
+    partitions_def=technique_partitions,
+    name="attack_intelligence",
+)
+def attack_intelligence(
+    context: dg.AssetExecutionContext,
+    config: BriefConfig,
+    store: ArtifactStore,
+    knowledge: Knowledge,
+    agents: Agents,
+    reporting: Reporting,
+) -> Iterator[dg.MaterializeResult]:
+    from deepward.agents.schemas import Brief
+    from deepward.knowledge.base import open_searcher
+
+    technique = context.partition_key
+    brief = Brief(
+        words=config.words.format(technique=technique, prompts=config.prompts),
+        technique=technique,
+        prompts=config.prompts,
+        regions=tuple(config.regions),
+        seed=config.seed,
+    )
+    with open_searcher(knowledge.files(store), knowledge.settings()) as searcher:
+        with reporting.show(context.log.info) as progress:
+            kept = store.ensure(
+                f"briefs/{technique}",
+                lambda folder: agents.write(
+                    brief, searcher, folder, store.path(f"unfinished/{technique}"), progress
+                ),
+                made_by="attack_intelligence",
+                inputs={"vector_db": searcher.index.content_hash},
+                config={"brief": brief.model_dump(mode="json"), "agents": agents.describe()},
+                code_version=CODE,
+                folder=True,
+                refresh=config.refresh,
+            )
+        facts = read_brief(kept.path, searcher.index.passages)
+    yield _result(
+        "attack_pattern_report",
+        kept,
+        "report.md",
+        _report_metadata(facts),
+        report_checks(facts, config.regions),
+    )
+    yield _result(
+        "prompt_set",
+        kept,
+        "prompts.json",
+        _prompt_metadata(facts),
+        prompt_checks(facts, config.prompts),
+    )
+
+
+def read_brief(folder: Path, passages: Any) -> dict[str, Any]:
+    """What the agents wrote, and what the checks ask of it, read anew from the files."""
+    import json
+
+    patterns = json.loads((folder / "attack_patterns.json").read_text(encoding="utf-8"))
+    prompts = json.loads((folder / "prompts.json").read_text(encoding="utf-8"))
+    calls = [
+        json.loads(line)
+        for line in (folder / "transcript.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    rows, specs = patterns["patterns"], prompts["prompts"]
+    cited = sorted({i for each in (*rows, *specs) for i in each["chunk_ids"]})
+    return {
+        "report": (folder / "report.md").read_text(encoding="utf-8"),
+        "patterns": rows,
+        "prompts": specs,
+        "calls": calls,
+        "cited": len(cited),
+        "unresolved": sorted(set(cited) - set(passages.passages(cited))),
+    }
+
+
+def _result(
+    asset: str,
+    kept: Kept,
+    file: str,
+    shown: Mapping[str, Any],
+    checks: Sequence[dg.AssetCheckResult],
+) -> dg.MaterializeResult:
+    metadata = {
+        **shown,
+        **artefact_facts(kept),
+        "path": dg.MetadataValue.path(str(kept.path / file)),
+        "seconds": 0.0 if kept.reused else kept.card.made_in,
+    }
+    version = dg.DataVersion(sha256_file(kept.path / file))
+    return dg.MaterializeResult(
+        asset_key=asset, metadata=metadata, data_version=version, check_results=checks
+    )
+
+
+def _report_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
+    calls = facts["calls"]
+    columns = ["id", "region", "source_state", "target_state", "difficulty", "status", "chunk_ids"]
+    rows = [[_words(pattern[c]) for c in columns] for pattern in facts["patterns"]]
+    return {
+        "report": dg.MetadataValue.md(facts["report"][:MOST_CHARACTERS]),
+        "patterns": len(facts["patterns"]),
+        "attack_patterns": table(columns, rows),
+        "passages_cited": facts["cited"],
+        "calls": len(calls),
+        "tokens_in": sum(call.get("tokens_in") or 0 for call in calls),
+        "tokens_out": sum(call.get("tokens_out") or 0 for call in calls),
+    }
+
+
+def _prompt_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
+    columns = ["id", "region", "operation", "positive_prompt", "negative_prompt", "strength"]
+    rows = [[_words(spec[column]) for column in columns] for spec in facts["prompts"]]
+    return {"prompts": len(rows), "edit_specs": table(columns, rows)}
+
+
+def _words(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, list) else value

@@ -1,0 +1,72 @@
+"""The seven agents: which backend does whose work, and what they may use."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from deepward.agents.schemas import Brief
+    from deepward.knowledge.retrieval import Searcher
+    from deepward.progress import Progress
+
+OUTPUTS = ("report.md", "attack_patterns.json", "prompts.json", "transcript.jsonl")
+
+
+class Agents(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Runs briefs.
+
+    Attributes:
+        table: `embedded` (algorithms, no language model), `full` (the reference models), or a
+            YAML file as `deepward.agents.agent_table` describes.
+        steps, tokens, seconds: most calls, tokens and seconds of one brief.
+    """
+
+    table: str = "embedded"
+    steps: int = 60
+    tokens: int = 2_000_000
+    seconds: float = 3600.0
+
+    def describe(self) -> dict[str, Any]:
+        """What does the work, for the card: changes when another model does it."""
+        from deepward.agents.agent_table import named_table
+
+        return {name: asdict(model) for name, model in named_table(self.table).agents.items()}
+
+    def write(
+        self,
+        brief: "Brief",
+        searcher: "Searcher",
+        folder: Path,
+        unfinished: Path,
+        progress: "Progress",
+    ) -> dict[str, Any]:
+        """Runs a brief and puts its results into `folder`; returns a small summary.
+
+        Args:
+            brief: what is wanted.
+            searcher: over the knowledge base.
+            folder: an empty folder for the results.
+            unfinished: where the run keeps its checkpoints, so that a killed one goes on.
+            progress: told of hand-overs.
+        """
+        from deepward.agents.agent_table import named_table, open_backends
+        from deepward.agents.brief import run_brief
+        from deepward.agents.budgets import Budgets
+        from deepward.agents.tools import ToolSettings, open_tools
+
+        done = run_brief(
+            brief,
+            searcher,
+            open_backends(named_table(self.table), searcher.index.encoder),
+            unfinished,
+            tools=open_tools(searcher, ToolSettings.from_environment()),
+            budgets=Budgets(steps=self.steps, tokens=self.tokens, seconds=self.seconds),
+            progress=progress,
+        )
+        for name in OUTPUTS:
+            shutil.copyfile(done.out / name, folder / name)
+        shutil.rmtree(unfinished)
+        return {"patterns": len(done.patterns.patterns), "prompts": len(done.prompts.prompts)}

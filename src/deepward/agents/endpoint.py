@@ -1,0 +1,224 @@
+"""Models behind a server that speaks the OpenAI protocol: OpenAI, vLLM, llama.cpp, `transformers
+serve`, Hugging Face inference endpoints, and others.
+
+The key goes into the request's header and nowhere else: not into messages of errors, not into
+`repr`, not to another host by a redirect.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from deepward.agents.backends import Answer, Request
+from deepward.agents.budgets import OutOfTime, within
+from deepward.agents.messages import Message, extract_json, fit_messages
+from deepward.errors import AgentError, UsageError
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+__all__ = ["Endpoint", "EndpointBackend", "RateLimit"]
+
+_LONGEST = 400_000  # characters of an answer that are kept
+_CHARACTERS_PER_TOKEN = 3  # of JSON in English; cautious, the server's tokenizer is not known here
+
+
+class RateLimit:
+    """Lets calls through evenly: so many per minute, none when `per_minute` is 0."""
+
+    def __init__(
+        self,
+        per_minute: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._gap = 60.0 / per_minute if per_minute > 0 else 0.0
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self) -> None:
+        """Returns when the next call may be made."""
+        with self._lock:
+            now = self._clock()
+            begin = max(now, self._next)
+            self._next = begin + self._gap
+        if begin > now:
+            self._sleep(begin - now)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server; shared by the agents whose models it serves.
+
+    Attributes:
+        url: base address; `/v1` is added where it has no path.
+        key: sent as the bearer token; "" for a server that wants none.
+        timeout: seconds in which a server has to send something.
+        retries: of one request, after 408, 409, 429, 5xx, time-outs and broken connections; with
+            growing pauses, or those that the server asks for (`Retry-After`).
+        deadline: seconds for one request with all its retries.
+        per_minute: most requests; 0 sets no limit.
+    """
+
+    url: str
+    key: str = field(default="", repr=False)
+    timeout: float = 120.0
+    retries: int = 4
+    deadline: float = 900.0
+    per_minute: float = 0.0
+
+    def __post_init__(self) -> None:
+        try:
+            parts = urlsplit(self.url)
+            wrong = parts.scheme not in ("http", "https") or not parts.hostname
+            secret = "@" in parts.netloc or bool(parts.query)
+        except ValueError:
+            wrong, secret = True, False
+        if secret:
+            raise UsageError(
+                "The address of the language-model server carries credentials or a query. Give "
+                "the address alone, and the key in the variable that `key` names."
+            )
+        if wrong:
+            raise UsageError(
+                f"{self.url!r} is not the address of a server: it begins with http:// or https://."
+            )
+
+    @property
+    def base(self) -> str:
+        """The address that the protocol's paths are added to."""
+        url = self.url.rstrip("/")
+        return url if urlsplit(url).path else f"{url}/v1"
+
+    @cached_property
+    def limit(self) -> RateLimit:
+        return RateLimit(self.per_minute)
+
+    @cached_property
+    def client(self) -> "OpenAI":
+        from openai import DefaultHttpxClient, OpenAI
+
+        return OpenAI(
+            base_url=self.base,
+            api_key=self.key or "none",  # the client demands one
+            timeout=self.timeout,
+            max_retries=self.retries,
+            http_client=DefaultHttpxClient(follow_redirects=False, timeout=self.timeout),
+        )
+
+
+@dataclass(frozen=True)
+class EndpointBackend:
+    """Answers with a model of a server.
+
+    Attributes:
+        endpoint: the server.
+        model: as the server calls it.
+        temperature: of sampling.
+        max_tokens: most tokens of one answer, whatever the request allows.
+        context: tokens that the model can hold, answer included.
+        structured: the server is asked to keep to the schema (`response_format`); not all can.
+    """
+
+    endpoint: Endpoint
+    model: str
+    temperature: float = 0.7
+    max_tokens: int = 2048
+    context: int = 8192
+    structured: bool = False
+
+    def answer(self, request: Request) -> Answer:
+        """Asks the server.
+
+        Raises:
+            AgentError: it cannot be reached, refuses, or does not answer in time.
+        """
+        messages, size = self._messages(request)
+        response = self._ask(request, messages)
+        try:
+            text = str(response.choices[0].message.content or "")[:_LONGEST]
+        except (AttributeError, IndexError, TypeError):
+            raise self._failed("it answered with something that is no chat completion") from None
+        usage = getattr(response, "usage", None)
+        return Answer(
+            extract_json(text) or text,
+            self.model,
+            _number(getattr(usage, "prompt_tokens", None), size),
+            _number(getattr(usage, "completion_tokens", None), len(text)),
+        )
+
+    def input_tokens(self, request: Request) -> int:
+        """The most tokens that the server can count: no token is shorter than a byte."""
+        messages, _ = self._messages(request)
+        return sum(len(message.content.encode()) + 16 for message in messages)
+
+    def _most(self, request: Request) -> int:
+        return max(1, min(request.max_tokens, self.max_tokens, self.context // 2))
+
+    def _messages(self, request: Request) -> tuple[tuple[Message, Message], int]:
+        return fit_messages(request, _estimate, self.context - self._most(request))
+
+    def _ask(self, request: Request, messages: Sequence[Message]) -> Any:
+        from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError
+
+        settings: dict[str, Any] = {
+            "model": self.model,
+            "messages": [message.as_dict() for message in messages],
+            "temperature": self.temperature,
+            "max_tokens": self._most(request),
+            "seed": request.seed,
+        }
+        if self.structured:
+            schema = {"name": request.agent, "schema": request.answer.model_json_schema()}
+            settings["response_format"] = {"type": "json_schema", "json_schema": schema}
+        endpoint = self.endpoint
+        endpoint.limit.wait()
+        try:
+            # A server can drip for hours without a pause that counts as a time-out.
+            return within(
+                endpoint.deadline, lambda: endpoint.client.chat.completions.create(**settings)
+            )
+        except OutOfTime:
+            raise self._failed(f"it did not answer within {endpoint.deadline:g} s") from None
+        except APITimeoutError:
+            raise self._failed(
+                f"it sent nothing for {endpoint.timeout:g} s, {endpoint.retries + 1} times"
+            ) from None
+        except APIConnectionError:
+            raise self._failed("it cannot be reached, or cut the connection") from None
+        except APIStatusError as error:
+            raise self._failed(_status(error.status_code, error.message)) from None
+        except (OpenAIError, ValueError, TypeError) as error:
+            raise self._failed(f"its answer cannot be read ({type(error).__name__})") from None
+
+    def _failed(self, why: str) -> AgentError:
+        words = f"The language-model server {self.endpoint.base} failed for {self.model}: {why}."
+        if self.endpoint.key:
+            words = words.replace(self.endpoint.key, "***")
+        return AgentError(words)
+
+
+def _status(code: int, message: str) -> str:
+    advice = {
+        400: "it does not understand the request",
+        401: "it does not accept the key; check the variable that `key` names",
+        403: "the key may not use this model",
+        404: "it has no such model or no such path; check `model` and `url`",
+        413: "the request is too long for it; lower `context`",
+        429: "it is asked too often, also after waiting; set `per_minute`",
+    }
+    words = " ".join(message.split())[:300]
+    return f"{advice.get(code, 'it answered with an error')} (HTTP {code}: {words})"
+
+
+def _estimate(messages: Sequence[Message]) -> int:
+    return sum(len(message.content) for message in messages) // _CHARACTERS_PER_TOKEN + 1
+
+
+def _number(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) and value >= 0 else otherwise
