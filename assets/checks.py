@@ -131,6 +131,7 @@ def report_checks(
     return [
         dg.AssetCheckResult(
             check_name="every_citation_resolves",
+            asset_key="attack_pattern_report",
             passed=facts["cited"] > 0 and not facts["unresolved"],
             description=f"{len(facts['unresolved'])} of {facts['cited']} cited passages are "
             "unknown.",
@@ -138,6 +139,7 @@ def report_checks(
         ),
         dg.AssetCheckResult(
             check_name="patterns_cover_regions",
+            asset_key="attack_pattern_report",
             passed=len(patterns) >= FEWEST_PATTERNS and not without,
             severity=dg.AssetCheckSeverity.WARN,
             description=f"{len(patterns)} patterns over {len(covered)} regions; "
@@ -154,6 +156,7 @@ def prompt_checks(facts: Mapping[str, Any], wanted: int) -> list[dg.AssetCheckRe
     return [
         dg.AssetCheckResult(
             check_name="prompts_distinct",
+            asset_key="prompt_set",
             passed=len(looks) == len(specs) == wanted,
             description=f"{len(looks)} distinct of {len(specs)} prompts; {wanted} were wanted.",
             metadata={"prompts": len(specs), "distinct": len(looks), "wanted": wanted},

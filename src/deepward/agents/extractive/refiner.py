@@ -121,8 +121,9 @@ def _matters(
 ) -> bool:
     """Whether the claim is about a subject of the brief."""
     available = sorted({slug for passage in passages.values() for slug in passage.techniques})
-    judges = [Aboutness(taxonomy, t) for t in taxonomy.subjects(inputs.brief, available)]
-    return any(
+    subjects = taxonomy.subjects(inputs.brief, available)
+    judges = [Aboutness(taxonomy, technique) for technique in subjects]
+    return not all(technique.known for technique in subjects) or any(
         judge(Sentence(draft.text, passages[chunk], "", 0)) >= 0.35
         for judge in judges
         for chunk in draft.chunk_ids

@@ -79,8 +79,13 @@ class _Desk:
 
     def answers(self, technique: Technique, most: int) -> Mapping[str, list[Sentence]]:
         """Up to `most` sentences per question, in an order to be read in; none is used twice."""
+        if not self._sentences:
+            return {topic.slug: [] for topic in self._taxonomy.topics}
         judge = Aboutness(self._taxonomy, technique)
         about = np.array([judge(s) for s in self._sentences])
+        if not technique.known:  # no lexicon can tell: nearness to its name has to do
+            near = self._matrix @ self._vectors([technique.name])[0]
+            about = np.maximum(about, np.clip(1.2 * near, 0.0, 0.69))
         pool = [i for i in range(len(about)) if about[i] >= _STEPS[-1][0] and i not in self._used]
         central = np.zeros(len(self._sentences))
         if pool:
@@ -93,7 +98,7 @@ class _Desk:
         best = topics.argmax(axis=1)
         for column, topic in enumerate(self._taxonomy.topics):
             asked = self._vectors([f"{technique.name}: {topic.question}"])[0]
-            near = self._matrix @ asked if pool else np.zeros(0)
+            near = self._matrix @ asked
             worth = 0.45 * about + 0.35 * topics[:, column] + 0.15 * central + 0.25 * near
             fitting = [i for i in pool if best[i] == column]
             chosen: list[int] = []
