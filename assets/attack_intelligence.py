@@ -55,6 +55,7 @@ class BriefConfig(dg.Config):
     check_specs=[*REPORT_CHECKS, *PROMPT_CHECKS],
     partitions_def=technique_partitions,
     name="attack_intelligence",
+    pool="gpu",
 )
 def attack_intelligence(
     context: dg.AssetExecutionContext,

@@ -74,6 +74,22 @@ PROMPT_CHECKS = [
 ]
 FEWEST_PATTERNS = 5
 
+FEWSHOT_CHECKS = [
+    dg.AssetCheckSpec(
+        "set_has_no_shortcut",
+        asset="fewshot_dataset",
+        blocking=True,
+        description="Stops what follows when the form of the files alone tells fakes from their "
+        "originals: a detector would learn that, and nothing about fakes.",
+    ),
+    dg.AssetCheckSpec(
+        "set_has_fakes",
+        asset="fewshot_dataset",
+        blocking=True,
+        description="Stops what follows when not one fake could be made.",
+    ),
+]
+
 
 def audit_checks(facts: Mapping[str, Mapping[str, Any]]) -> list[dg.AssetCheckResult]:
     """Results of `AUDIT_CHECKS` for the domains of one run.
@@ -161,6 +177,32 @@ def prompt_checks(facts: Mapping[str, Any], wanted: int) -> list[dg.AssetCheckRe
             description=f"{len(looks)} distinct of {len(specs)} prompts; {wanted} were wanted.",
             metadata={"prompts": len(specs), "distinct": len(looks), "wanted": wanted},
         )
+    ]
+
+
+def fewshot_checks(
+    summary: Mapping[str, Any], audit: Mapping[str, Any]
+) -> list[dg.AssetCheckResult]:
+    """Results of `FEWSHOT_CHECKS`.
+
+    Args:
+        summary: of the run that made the set: `made`, `rejected`.
+        audit: `Audit.as_dict()` of the set.
+    """
+    auc = audit["auc"]
+    return [
+        dg.AssetCheckResult(
+            check_name="set_has_no_shortcut",
+            passed=not audit["flagged"],
+            description=audit["reason"],
+            metadata={} if auc is None else {"shortcut_auc": round(auc, 4)},
+        ),
+        dg.AssetCheckResult(
+            check_name="set_has_fakes",
+            passed=summary["made"] > 0,
+            description=f"{summary['made']} fakes were made, {summary['rejected']} rejected.",
+            metadata={"made": summary["made"], "rejected": summary["rejected"]},
+        ),
     ]
 
 

@@ -2,14 +2,21 @@
 
 import dagster as dg
 
-from assets import attack_intelligence, domains, evaluation, knowledge, learning
+from assets import (
+    attack_intelligence,
+    domains,
+    evaluation,
+    knowledge,
+    learning,
+    synthesis,
+)
 from dagster_project.environments import profile_resources
 from jobs import all_jobs, all_schedules
 from sensors import all_sensors
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
-        [knowledge, attack_intelligence, domains, learning, evaluation]
+        [knowledge, attack_intelligence, synthesis, domains, learning, evaluation]
     ),
     jobs=all_jobs,
     schedules=all_schedules,

@@ -13,6 +13,7 @@ from deepward.commands.explain import explain
 from deepward.commands.knowledge import ingest, search
 from deepward.commands.report import report
 from deepward.commands.score import score
+from deepward.commands.synthesize import synthesize
 from deepward.commands.train import train
 
 __all__ = ["app", "main"]
@@ -56,6 +57,7 @@ app.command()(report)
 app.command()(ingest)
 app.command()(search)
 app.command()(brief)
+app.command()(synthesize)
 
 
 def main() -> None:

@@ -61,7 +61,14 @@ def test_every_asset_says_what_it_is_to_a_stranger() -> None:
 
 def test_what_trains_or_scores_waits_for_its_turn_in_the_pool() -> None:
     pooled = {name for name, face in faces().items() if face["pools"] == ["gpu"]}
-    assert pooled == {"baseline_detector", "domain_metrics", "metrics"}
+    assert pooled == {
+        "attack_pattern_report",
+        "baseline_detector",
+        "domain_metrics",
+        "fewshot_dataset",
+        "metrics",
+        "prompt_set",
+    }
 
 
 def test_sensors_run_without_being_switched_on() -> None:

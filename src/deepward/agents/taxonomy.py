@@ -7,34 +7,15 @@ the entry whose words it holds, and one without a known word to a technique name
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 from deepward.agents.schemas import Brief, Modality, Operation
+from deepward.agents.taxonomy_entries import Artefact, Region, Technique, Topic, matcher
 
-__all__ = [
-    "Artefact",
-    "Region",
-    "Taxonomy",
-    "Technique",
-    "Topic",
-    "load_taxonomy",
-    "matcher",
-]
+__all__ = ["Artefact", "Region", "Taxonomy", "Technique", "Topic", "load_taxonomy", "matcher"]
 
-States = tuple[tuple[str, str], ...]
-# Words before or after a trace by which a clause says that it is absent: "suppress the peaks".
-_DENIED_BEFORE = re.compile(
-    r"\b(?:suppress\w*|remove[sd]?|avoid\w*|free of|no|not|never|hides?|loses?|lost that|instead of"
-    r"|rather than|unlike)\b",
-    re.IGNORECASE,
-)
-_DENIED_AFTER = re.compile(
-    r"^(?: \w+){0,2} (?:is|are|was|were) (?:absent|removed|suppressed|not|hidden|lost)\b",
-    re.IGNORECASE,
-)
-_CLAUSE = re.compile(r"[;,:](?!\d)| but | while | whereas | although ")
 _FILE = Path(__file__).with_name("taxonomy.yaml")
 # Families that an open brief is about, by the modality it asks for.
 _OPEN: Mapping[str, tuple[str, ...]] = {
@@ -57,142 +38,6 @@ _MODALITY: Mapping[Modality, re.Pattern[str]] = {
 
 
 @dataclass(frozen=True)
-class Technique:
-    """One way of making fakes.
-
-    Attributes:
-        slug: as it was asked for.
-        name: for headings.
-        terms: by which a text names it.
-        kinds: slugs of what it is a kind of, nearest first; the last one is its family.
-        modality: of its fakes.
-        frames: regions of a video technique that a single picture can show.
-        regions: that it changes, the most telling first.
-        operations: of the synthesis engines that come near to it, per region or `any`.
-        looks: whether a prompt has to say how the region looks.
-        states: before and after, per region or `any`.
-        known: False when the slug holds no word of the taxonomy.
-    """
-
-    slug: str
-    name: str
-    terms: tuple[str, ...]
-    kinds: tuple[str, ...]
-    modality: Modality
-    frames: tuple[str, ...]
-    regions: tuple[str, ...]
-    operations: Mapping[str, tuple[Operation, ...]]
-    looks: bool
-    states: Mapping[str, States]
-    known: bool = True
-
-    @cached_property
-    def mentions(self) -> re.Pattern[str]:
-        return matcher(self.terms)
-
-    def operations_on(self, region: str) -> tuple[Operation, ...]:
-        """What engines can do there, the nearest first."""
-        return self.operations.get(region) or self.operations["any"]
-
-    def states_of(self, region: "Region") -> States:
-        """Pairs of before and after."""
-        found = self.states.get(region.name) or self.states["any"]
-        return tuple(
-            (a.replace("{region}", region.name), b.replace("{region}", region.name))
-            for a, b in found
-        )
-
-    def modality_of(self, region: str, wanted: Modality | None = None) -> Modality:
-        """Modality of a fake of this region, where `wanted` is what the brief asks for."""
-        if self.modality == "video" and region in self.frames and wanted != "video":
-            return "image"
-        if self.modality == "image" and wanted == "video":
-            return "video"
-        return self.modality
-
-
-@dataclass(frozen=True)
-class Region:
-    """Where something is changed.
-
-    Attributes:
-        name: as it was asked for, such as `left eye`.
-        kind: the entry it belongs to, such as `eyes`; its own name where there is none.
-        terms: by which a text names it.
-        whole: it is large: the picture, or nearly.
-        audio: it is heard.
-        looks: how it may look, for prompts.
-    """
-
-    name: str
-    kind: str
-    terms: tuple[str, ...]
-    whole: bool = False
-    audio: bool = False
-    looks: tuple[str, ...] = ()
-
-    @cached_property
-    def mentions(self) -> re.Pattern[str]:
-        return matcher(self.terms)
-
-
-@dataclass(frozen=True)
-class Artefact:
-    """A trace.
-
-    Attributes:
-        phrase: what patterns call it.
-        terms: by which a text names it.
-        regions: where it can be; empty for anywhere.
-        temporal: it needs moving pictures.
-        unprompted: nothing that the prompt of an image model could keep out.
-        audio: it is heard.
-    """
-
-    phrase: str
-    terms: tuple[str, ...]
-    regions: tuple[str, ...] = ()
-    temporal: bool = False
-    unprompted: bool = False
-    audio: bool = False
-
-    @cached_property
-    def mentions(self) -> re.Pattern[str]:
-        return matcher(self.terms)
-
-    def told_by(self, text: str) -> bool:
-        """Whether a sentence says that this trace is there, not that it is absent."""
-        return any(
-            not _DENIED_BEFORE.search(clause[: found.start()])
-            and not _DENIED_AFTER.search(clause[found.end() :])
-            for clause in _CLAUSE.split(text)
-            for found in self.mentions.finditer(clause)
-        )
-
-    def fits(self, region: str, modality: Modality) -> bool:
-        """Whether it can be expected there."""
-        if self.audio != (modality == "audio") or (self.temporal and modality == "image"):
-            return False
-        return not self.regions or region in self.regions
-
-
-@dataclass(frozen=True)
-class Topic:
-    """One question of a newcomer, and how sentences that answer it are known."""
-
-    slug: str
-    heading: str
-    question: str
-    probe: str
-    headings: tuple[str, ...]
-    terms: tuple[str, ...]
-
-    @cached_property
-    def mentions(self) -> re.Pattern[str]:
-        return matcher(self.terms)
-
-
-@dataclass(frozen=True)
 class Taxonomy:
     """All of it; orders are those of the file."""
 
@@ -210,20 +55,16 @@ class Taxonomy:
 
     def resolve(self, slug: str) -> Technique:
         """The technique that a slug stands for, under that slug."""
-        known = self.techniques.get(slug) or self.techniques.get(self.aliases.get(slug, ""))
-        if known is not None:
-            own = known if known.slug == slug else replace(known, slug=slug)
-            words = _words(slug)
-            return own if words in own.terms else replace(own, terms=(*own.terms, words))
         words = _words(slug)
-        named = _capital(words)
-        near = self._nearest(words.split())
-        if near is not None:
-            kinds = (near.slug, *near.kinds)
-            return replace(near, slug=slug, name=named, terms=(words,), kinds=kinds)
+        known = self.techniques.get(slug) or self.techniques.get(self.aliases.get(slug, ""))
+        found = known or self._nearest(words.split())
+        if found is not None:
+            name = found.name if known else _capital(words)
+            return replace(found, slug=slug, name=name, terms=(words, *found.terms))
         return Technique(
             slug=slug,
-            name=named,
+            like="",
+            name=_capital(words),
             terms=(words,),
             kinds=(),
             modality="image",
@@ -232,7 +73,6 @@ class Taxonomy:
             operations={"any": ("inpaint", "resynthesize", "retouch")},
             looks=True,
             states={"any": (("{region} as photographed", f"{{region}} changed by {words}"),)},
-            known=False,
         )
 
     def subjects(self, brief: Brief, available: Iterable[str]) -> tuple[Technique, ...]:
@@ -250,7 +90,7 @@ class Taxonomy:
         covered = set()
         for slug in available:
             technique = self.resolve(slug)
-            covered |= {technique.slug, *technique.kinds, self.aliases.get(slug, slug)}
+            covered |= {technique.like, *technique.kinds}
         open_to = _OPEN[self.wanted(brief) or "image"]
         found = [self.techniques[slug] for slug in open_to if slug in covered]
         return tuple(found) or tuple(self.techniques[slug] for slug in open_to[:2])
@@ -262,19 +102,17 @@ class Taxonomy:
 
     def others(self, technique: Technique) -> tuple[Technique, ...]:
         """Techniques that are neither this one nor a kind of it, nor what it is a kind of."""
-        names = {technique.slug, self.aliases.get(technique.slug, "")}
-        own = names | set(technique.kinds)
+        own = {technique.like, *technique.kinds}
         return tuple(
             other
             for slug, other in self.techniques.items()
-            if slug not in own and not names & set(other.kinds)
+            if slug not in own and technique.like not in other.kinds
         )
 
     def is_kind_of(self, slug: str, technique: Technique) -> bool:
         """Whether a slug of a document names this technique or a kind of it."""
-        own = {technique.slug, self.aliases.get(technique.slug, technique.slug)}
         found = self.resolve(slug)
-        return bool(own & {found.slug, self.aliases.get(slug, slug), *found.kinds})
+        return slug == technique.slug or technique.like in (found.like or None, *found.kinds)
 
     def region(self, words: str) -> Region:
         """The region that words name; one of its own where they name none."""
@@ -364,19 +202,6 @@ def load_taxonomy() -> Taxonomy:
     return Taxonomy(techniques, aliases, regions, not_regions, artefacts, topics, difficulty)
 
 
-def matcher(terms: Sequence[str]) -> re.Pattern[str]:
-    """Finds any of the terms as whole words, in any case.
-
-    A space also matches a hyphen, a plural s may follow, and `*` stands for any ending.
-    """
-    parts = []
-    for term in sorted(terms, key=lambda t: (-len(t), t)):
-        escaped = re.escape(term).replace(r"\*", r"\w*")
-        escaped = re.sub(r"\\[ -]", r"[\\s-]+", escaped)
-        parts.append(escaped if term.endswith("*") else f"{escaped}s?")
-    return re.compile(rf"(?<!\w)(?:{'|'.join(parts)})(?!\w)", re.IGNORECASE)
-
-
 def _technique(slug: str, entry: Mapping[str, Any], before: Mapping[str, Technique]) -> Technique:
     parent = before[entry["kind_of"]] if "kind_of" in entry else None
 
@@ -390,6 +215,7 @@ def _technique(slug: str, entry: Mapping[str, Any], before: Mapping[str, Techniq
     }
     return Technique(
         slug=slug,
+        like=slug,
         name=entry["name"],
         terms=tuple(entry["terms"]),
         kinds=(parent.slug, *parent.kinds) if parent else (),

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepward.agents.extractive.sentences import Sentence, SentenceVectors
-from deepward.agents.taxonomy import Taxonomy, Technique, Topic
+from deepward.agents.schemas import Evidence
+from deepward.agents.taxonomy import Taxonomy, Technique, Topic, matcher
 
-__all__ = ["ON_TOPIC", "OWN", "Aboutness", "answers_heading", "defines", "topic_scores"]
+__all__ = ["ON_TOPIC", "OWN", "Aboutness", "answers_heading", "defines", "is_named", "topic_scores"]
 
 OWN = 0.7  # a sentence with at least this is about the technique alone
 ON_TOPIC = 0.5  # and with this about it among others
@@ -38,9 +39,7 @@ class Aboutness:
         self._rivals = taxonomy.others(technique)
         self._contrast = re.compile(_CONTRAST + technique.mentions.pattern, re.IGNORECASE)
         self._below = [
-            other
-            for other in taxonomy.techniques.values()
-            if technique.slug in other.kinds and other.slug != technique.slug
+            other for other in taxonomy.techniques.values() if technique.like in other.kinds
         ]
         self._of_document = lru_cache(maxsize=None)(self._document)
 
@@ -74,6 +73,16 @@ class Aboutness:
         if any(slug in technique.kinds for slug in techniques):
             return 0.45
         return 0.15
+
+
+def is_named(technique: Technique, evidence: Sequence[Evidence], taxonomy: Taxonomy) -> bool:
+    """Whether any passage names the technique itself, not only what it was resolved to."""
+    own = {technique.slug, taxonomy.aliases.get(technique.slug, technique.slug)}
+    words = matcher((technique.terms[0], technique.name))
+    return bool(own & taxonomy.techniques.keys()) or any(
+        own & set(passage.techniques) or words.search(f"{passage.title}\n{passage.text}")
+        for passage in evidence
+    )
 
 
 def defines(sentence: Sentence, technique: Technique) -> float:

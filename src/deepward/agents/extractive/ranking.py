@@ -41,7 +41,7 @@ def choose(
     most: int,
     *,
     redundancy: float = 0.6,
-    alike: float = 0.82,
+    alike: float = 0.88,
 ) -> list[int]:
     """Indices of up to `most` items, the best first; each new one is unlike those before.
 

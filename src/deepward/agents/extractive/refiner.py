@@ -16,7 +16,7 @@ from deepward.agents.taxonomy import Taxonomy
 
 __all__ = ["disagreement", "refine"]
 
-_SAME = 0.86  # cosine from which two claims say the same
+_SAME = 0.92  # cosine from which two claims say the same
 _CARRIES = 0.45  # cosine of a claim to the nearest sentence it cites, below which it is unsupported
 _AGREES = 0.9  # cosine from which another passage carries a claim as well
 _CLOSE = 0.7  # cosine from which two claims are about the same thing
@@ -123,7 +123,7 @@ def _matters(
     available = sorted({slug for passage in passages.values() for slug in passage.techniques})
     subjects = taxonomy.subjects(inputs.brief, available)
     judges = [Aboutness(taxonomy, technique) for technique in subjects]
-    return not all(technique.known for technique in subjects) or any(
+    return not all(technique.like for technique in subjects) or any(
         judge(Sentence(draft.text, passages[chunk], "", 0)) >= 0.35
         for judge in judges
         for chunk in draft.chunk_ids

@@ -11,6 +11,7 @@ from deepward.agents.extractive.aboutness import (
     Aboutness,
     answers_heading,
     defines,
+    is_named,
     topic_scores,
 )
 from deepward.agents.extractive.feedback import quoted
@@ -27,7 +28,7 @@ _PER_TOPIC = 6  # claims that answer one question about one technique
 _PER_TECHNIQUE = 2  # claims per question where a report compares several techniques
 # Sentences on the technique alone come first; those on several, where there are fewer than
 # four; those on what it is a kind of, where there are fewer than two.
-_REPEATS = 0.88  # cosine to a claim of another section
+_REPEATS = 0.92  # cosine to a claim of another section
 _STEPS = ((OWN, 99), (ON_TOPIC, 4), (0.4, 2))
 
 
@@ -49,7 +50,7 @@ def write_report(
             for topic in taxonomy.topics
             if found[topic.slug]
         ]
-        title = f"{subjects[0].name}: what it changes, what gives it away, how it is detected"
+        title = _title(subjects[0], inputs, taxonomy)
     else:
         sections = []
         for technique in subjects:
@@ -83,7 +84,7 @@ class _Desk:
             return {topic.slug: [] for topic in self._taxonomy.topics}
         judge = Aboutness(self._taxonomy, technique)
         about = np.array([judge(s) for s in self._sentences])
-        if not technique.known:  # no lexicon can tell: nearness to its name has to do
+        if not technique.like:  # no lexicon can tell: nearness to its name has to do
             near = self._matrix @ self._vectors([technique.name])[0]
             about = np.maximum(about, np.clip(1.2 * near, 0.0, 0.69))
         pool = [i for i in range(len(about)) if about[i] >= _STEPS[-1][0] and i not in self._used]
@@ -150,6 +151,18 @@ class _Desk:
             return -lead, -best[source], source, -first[i], order
 
         return [self._sentences[i] for i in sorted(chosen, key=key)]
+
+
+def _title(technique: Technique, inputs: ReportInputs, taxonomy: Taxonomy) -> str:
+    """Says so when no source names the technique itself."""
+    if is_named(technique, inputs.evidence, taxonomy):
+        return f"{technique.name}: what it changes, what gives it away, how it is detected"
+    near = taxonomy.techniques.get(technique.like)
+    if near is None:
+        return f"{technique.name}, which no source names: what comes near to it"
+    plain = near.name[:1].lower() + near.name[1:]
+    name = plain if near.name[1:].islower() else near.name
+    return f"{technique.name}, which no source names: what is known of {name}"
 
 
 def _claims(sentences: Sequence[Sentence]) -> tuple[Claim, ...]:

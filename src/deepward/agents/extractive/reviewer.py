@@ -3,7 +3,7 @@
 from typing import Any
 
 from deepward.agents.inputs import ReviewInputs
-from deepward.agents.schemas import AgentName, Review
+from deepward.agents.schemas import AGENTS, AgentName, Review
 
 __all__ = ["review"]
 
@@ -24,13 +24,10 @@ def review(inputs: ReviewInputs) -> Review:
 
 
 def _cause(inputs: ReviewInputs) -> AgentName:
-    """Whose work the problems come from: that of the one reviewed, unless they name another's."""
-    words = " ".join(inputs.problems).casefold()
-    if inputs.agent == "info_refiner" and "makes no claim" in words:
-        return "report_generator"
-    if inputs.agent == "report_generator" and "no evidence at all" in words:
-        return "query_strategist"
-    return inputs.agent
+    """Whose work the problems come from: an earlier agent that they name, else the one reviewed."""
+    words = " ".join(inputs.problems)
+    before = AGENTS[: AGENTS.index(inputs.agent)]
+    return next((agent for agent in before if agent in words), inputs.agent)
 
 
 def _parts(work: Any) -> int:

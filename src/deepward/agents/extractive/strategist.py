@@ -41,7 +41,7 @@ def plan_queries(inputs: StrategyInputs, feedback: Sequence[str], taxonomy: Taxo
     subjects = taxonomy.subjects(brief, inputs.techniques)
     planned: list[SubQuery] = []
     if phrases := key_phrases(brief.words):
-        slug = _filter(subjects[0], inputs.techniques, taxonomy) if brief.technique else None
+        slug = _filter(subjects[0], inputs.techniques) if brief.technique else None
         planned.append(
             SubQuery(query=", ".join(phrases[:5]), purpose="The brief's own words", technique=slug)
         )
@@ -49,7 +49,7 @@ def plan_queries(inputs: StrategyInputs, feedback: Sequence[str], taxonomy: Taxo
     if len(subjects) == 1:
         planned += _about_one(subjects[0], regions, inputs.techniques, taxonomy)
     else:
-        planned += _about_several(subjects, inputs.techniques, taxonomy)
+        planned += _about_several(subjects, inputs.techniques)
     for region in regions:
         name = _asked(region)
         planned.append(SubQuery(query=f"artefacts in {name} of fakes", purpose=f"Region: {name}"))
@@ -64,8 +64,8 @@ def plan_queries(inputs: StrategyInputs, feedback: Sequence[str], taxonomy: Taxo
 def _about_one(
     technique: Technique, regions: Sequence[str], available: Sequence[str], taxonomy: Taxonomy
 ) -> list[SubQuery]:
-    slug = _filter(technique, available, taxonomy)
-    exact = slug in {technique.slug, taxonomy.aliases.get(technique.slug)}
+    slug = _filter(technique, available)
+    exact = slug == technique.slug
     name = technique.name
     planned = []
     for topic in taxonomy.topics:
@@ -103,9 +103,7 @@ def _beside(technique: Technique, taxonomy: Taxonomy) -> list[SubQuery]:
     ]
 
 
-def _about_several(
-    subjects: Sequence[Technique], available: Sequence[str], taxonomy: Taxonomy
-) -> list[SubQuery]:
+def _about_several(subjects: Sequence[Technique], available: Sequence[str]) -> list[SubQuery]:
     questions = (
         ("how it works and what it changes", "What it is and what it changes"),
         ("traces and artefacts", "Traces to expect"),
@@ -116,17 +114,16 @@ def _about_several(
         SubQuery(
             query=f"{technique.name}: {question}",
             purpose=purpose,
-            technique=_filter(technique, available, taxonomy),
+            technique=_filter(technique, available),
         )
         for technique in subjects
         for question, purpose in questions[:each]
     ]
 
 
-def _filter(technique: Technique, available: Sequence[str], taxonomy: Taxonomy) -> str | None:
+def _filter(technique: Technique, available: Sequence[str]) -> str | None:
     """The nearest slug that the sources name."""
-    canonical = taxonomy.aliases.get(technique.slug, technique.slug)
-    for slug in (technique.slug, canonical, *technique.kinds):
+    for slug in (technique.slug, technique.like, *technique.kinds):
         if slug in available:
             return slug
     return None

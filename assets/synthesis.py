@@ -1,0 +1,207 @@
+"""Synthesis: prompts and real pictures become a labelled few-shot set of fakes."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from assets.checks import FEWSHOT_CHECKS, fewshot_checks
+from assets.metadata import picture, table
+from assets.partitions import domain_partitions, technique_partitions
+from assets.steps import Made, single_result
+from assets.versions import code_version
+from deepward.errors import DomainError
+from deepward.files import sha256_file
+from deepward.progress import Progress
+from resources import ArtifactStore, DomainFolders, Reporting
+
+if TYPE_CHECKING:
+    from deepward.domains import Manifest
+    from deepward.synthesis.config import SynthesisConfig
+
+GROUP = "synthesis"
+CODE = code_version("domains", "synthesis")
+PREFIX = "fewshot_"
+MONTAGE_WIDTH = 480
+
+
+class FewshotConfig(dg.Config):
+    """What a few-shot set is made of.
+
+    `base_domain` is the domain whose real pictures are changed; "" takes the first, by name, that
+    is no few-shot set itself. `register_domain` links the set into the folder of domains, so that
+    it is audited and measured like any other. Folders of models are as in `SynthesisConfig`.
+    """
+
+    base_domain: str = ""
+    fakes: int = 60
+    seed: int = 0
+    engine: str | None = None
+    grounding_dino: str | None = None
+    sam: str | None = None
+    sam_model: str = "vit_h"
+    inpainting: str | None = None
+    register_domain: bool = True
+    refresh: bool = False
+
+
+@dg.asset(
+    partitions_def=technique_partitions,
+    deps=["prompt_set", "domain_manifest"],
+    group_name=GROUP,
+    kinds={"opencv", "pytorch"},
+    pool="gpu",
+    code_version=CODE,
+    check_specs=FEWSHOT_CHECKS,
+    description="Labelled fakes of one technique and their untouched originals: the regions that "
+    "the prompts name are located, segmented and changed; outside the mask the originals stay "
+    "pixel for pixel, and both leave through the same encoder. With masks, provenance, and the "
+    "reasons for what was rejected. It is a domain that every other step takes.",
+)
+def fewshot_dataset(
+    context: dg.AssetExecutionContext,
+    config: FewshotConfig,
+    store: ArtifactStore,
+    domains: DomainFolders,
+    reporting: Reporting,
+) -> dg.MaterializeResult:
+    technique = context.partition_key
+    prompts = store.path(f"briefs/{technique}/prompts.json")
+    if not prompts.is_file():
+        raise dg.Failure(
+            f"There are no prompts for {technique}: materialize prompt_set for it first."
+        )
+    base = base_domain(context.instance, domains, config.base_domain)
+    manifest = _scan(store, base)
+    settings = _settings(config)
+    with reporting.show(context.log.info) as progress:
+        kept = store.ensure(
+            f"fewshot/{PREFIX}{technique}",
+            lambda folder: _make(
+                prompts,
+                base,
+                store.path(f"unfinished/fewshot/{technique}"),
+                folder,
+                settings,
+                progress,
+            ),
+            made_by="fewshot_dataset",
+            inputs={"prompt_set": sha256_file(prompts), "domain_manifest": manifest.content_hash},
+            config={"base_domain": base.name, **vars(settings)},
+            code_version=CODE,
+            folder=True,
+            refresh=config.refresh,
+        )
+    if config.register_domain:
+        link = domains.folder / f"{PREFIX}{technique}"
+        if not os.path.lexists(link):
+            link.symlink_to(kept.path, target_is_directory=True)
+    made = Made(kept, _metadata(kept.path, kept.card.summary, base))
+    return single_result(made, fewshot_checks(kept.card.summary, _audit(store, kept.path)))
+
+
+def base_domain(instance: dg.DagsterInstance, domains: DomainFolders, name: str) -> Path:
+    """The folder whose real pictures are changed.
+
+    Raises:
+        DomainError: there is none.
+    """
+    if name:
+        return domains.path(name)
+    registered = domains.present(instance.get_dynamic_partitions(str(domain_partitions.name)))
+    for candidate in sorted(registered):
+        if not candidate.startswith(PREFIX):
+            return domains.path(candidate)
+    raise DomainError(
+        f"There is no domain with real pictures in {domains.folder}. Put one there, or run "
+        "`make demo`, which draws some."
+    )
+
+
+def _settings(config: FewshotConfig) -> "SynthesisConfig":
+    from deepward.synthesis.config import SynthesisConfig, check_config
+
+    settings = SynthesisConfig(
+        locator="grounding_dino" if config.grounding_dino else "cascade",
+        segmenter="sam" if config.sam else "grabcut",
+        engine=config.engine,
+        max=config.fakes,
+        seed=config.seed,
+        grounding_dino=config.grounding_dino,
+        sam=config.sam,
+        sam_model=config.sam_model,
+        inpainting=config.inpainting,
+    )
+    check_config(settings)
+    return settings
+
+
+def _make(
+    prompts: Path,
+    base: Path,
+    unfinished: Path,
+    folder: Path,
+    settings: "SynthesisConfig",
+    progress: Progress,
+) -> dict[str, Any]:
+    """Makes the set where a killed run can go on, then moves it to its place."""
+    from deepward.synthesis.dataset import synthesize
+    from deepward.synthesis.prompts import read_prompts
+
+    entries = read_prompts(prompts)
+    report = synthesize(
+        entries.specs, base, unfinished, settings, refused=entries.refused, progress=progress
+    )
+    for child in unfinished.iterdir():
+        os.replace(child, folder / child.name)
+    unfinished.rmdir()
+    facts = report.as_dict()
+    return {name: value for name, value in facts.items() if name not in ("folder", "seconds")}
+
+
+def _scan(store: ArtifactStore, folder: Path) -> "Manifest":
+    from deepward.domains import scan_domain
+
+    state = store.domain_files(folder).state
+    state.parent.mkdir(parents=True, exist_ok=True)
+    return scan_domain(folder, state=state)
+
+
+def _audit(store: ArtifactStore, folder: Path) -> dict[str, Any]:
+    from deepward.domains import audit_domain
+
+    return audit_domain(_scan(store, folder)).as_dict()
+
+
+def _metadata(folder: Path, summary: dict[str, Any], base: Path) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "fakes": summary["made"],
+        "rejected": summary["rejected"],
+        "base_domain": base.name,
+        "engines": table(["engine", "fakes"], summary["engines"].items()),
+        "operations": table(["operation", "fakes"], summary["operations"].items()),
+        "splits": table(["split", "fakes"], summary["splits"].items()),
+        "montage": dg.MetadataValue.path(str(folder / "montage.png")),
+    }
+    if summary["reasons"]:
+        shown["rejected_because"] = table(["reason", "samples"], summary["reasons"].items())
+    if (folder / "montage.png").is_file():
+        shown["figure_montage"] = picture(
+            _small(folder / "montage.png"), "original, mask, fake, difference"
+        )
+    return shown
+
+
+def _small(path: Path) -> bytes:
+    """The montage as a JPEG that fits into metadata."""
+    import io
+
+    from PIL import Image
+
+    with Image.open(path) as image:
+        shown = image.convert("RGB")
+        shown.thumbnail((MONTAGE_WIDTH, 4 * MONTAGE_WIDTH))
+        buffer = io.BytesIO()
+        shown.save(buffer, "JPEG", quality=80)
+        return buffer.getvalue()

@@ -1,0 +1,115 @@
+"""The tables of a few-shot set: all about every sample, and what a domain's scan wants to know."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from deepward.domains.layout import escape_path
+from deepward.files import canonical_json
+from deepward.synthesis.config import SynthesisConfig
+from deepward.synthesis.prompts import RefusedSpec
+
+__all__ = ["SCHEMA", "read_rows", "write_tables"]
+
+SCHEMA = pa.schema(
+    [
+        ("sample", pa.int64()),
+        ("status", pa.string()),  # made, rejected
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("split", pa.string()),
+        ("role", pa.string()),  # support, query
+        ("fake", pa.string()),
+        ("original", pa.string()),
+        ("mask", pa.string()),
+        ("sha256", pa.string()),
+        ("original_sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("base", pa.string()),
+        ("base_sha256", pa.string()),
+        ("base_notes", pa.string()),
+        ("donor", pa.string()),
+        ("donor_sha256", pa.string()),
+        ("spec_id", pa.string()),
+        ("technique", pa.string()),
+        ("pattern", pa.string()),
+        ("region", pa.string()),
+        ("operation", pa.string()),
+        ("positive_prompt", pa.string()),
+        ("negative_prompt", pa.string()),
+        ("strength", pa.float64()),
+        ("spec_seed", pa.int64()),
+        ("chunk_ids", pa.list_(pa.string())),
+        ("engine", pa.string()),
+        ("model", pa.string()),
+        ("model_sha256", pa.string()),
+        ("locator", pa.string()),
+        ("segmenter", pa.string()),
+        ("seed", pa.int64()),
+        ("box", pa.list_(pa.float64())),
+        ("box_score", pa.float64()),
+        ("mask_mode", pa.string()),
+        ("mask_share", pa.float64()),
+        ("change", pa.float64()),
+        ("digital_source_type", pa.string()),
+    ]
+)
+
+
+def write_tables(
+    folder: Path,
+    rows: Sequence[dict[str, Any]],
+    refused: Sequence[RefusedSpec],
+    config: SynthesisConfig,
+) -> None:
+    """Writes `metadata.parquet` and `metadata.jsonl`.
+
+    Args:
+        folder: to write into.
+        rows: of the samples, in their order.
+        refused: entries that were no edit specs; their rows have no sample number.
+        config: of the run.
+    """
+    whole = [_whole(row, config) for row in rows]
+    for entry in refused:
+        bad = {"status": "rejected", "reason": "bad_spec", "message": entry.message}
+        whole.append(bad | {"spec_id": entry.id})
+    table = pa.Table.from_pylist(
+        [{name: row.get(name) for name in SCHEMA.names} for row in whole], schema=SCHEMA
+    )
+    pq.write_table(table, folder / "metadata.parquet", compression="zstd")
+    groups: dict[str, str] = {}
+    for row in rows:
+        if row["status"] == "made":
+            groups[row["original"]] = groups[row["fake"]] = row["base_sha256"][:16]
+    lines = [{"path": path, "group": group} for path, group in sorted(groups.items())]
+    (folder / "metadata.jsonl").write_text(
+        "".join(canonical_json(line) + "\n" for line in lines), encoding="utf-8"
+    )
+
+
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    """All rows of a set's table."""
+    rows: list[dict[str, Any]] = pq.read_table(folder / "metadata.parquet").to_pylist()
+    return rows
+
+
+def _whole(row: dict[str, Any], config: SynthesisConfig) -> dict[str, Any]:
+    spec = dict(row["spec"])
+    spec |= {"spec_id": spec.pop("id"), "spec_seed": spec.pop("seed")}
+    role = None
+    if row["split"] is not None:
+        role = "query" if row["split"] == "test" else "support"
+    return {
+        **spec,
+        **{name: value for name, value in row.items() if name != "spec"},
+        "role": role,
+        "message": escape_path(row["message"]) if "message" in row else None,
+        "locator": config.locator,
+        "segmenter": config.segmenter,
+        "mask_mode": config.mask_mode,
+    }
