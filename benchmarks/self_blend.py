@@ -1,15 +1,19 @@
 """Does a detector that saw self-blended photographs only find face swaps of other people?
 
-    python benchmarks/self_blend.py --train DIR --test DIR [--minutes 4] [--detector default]
+    python benchmarks/self_blend.py --train DIR --test DIR [--detector quick] [--minutes 4]
 
 `--train` is a domain whose real pictures (train and val splits) are self-blended; the detector sees
 them and their self-blends, nothing else. `--test` is another domain: faces of its real test
 pictures are swapped with each other by the `swap` engine, whose output no part of training has
-seen. All pictures, real or fake, leave through the same JPEG encoder.
+seen. All pictures, real or fake, leave through the same JPEG encoder; the detector is shown the
+face and 15 % around it.
+
+All photographs are scaled to 0.75 first. Otherwise the real ones are compressed twice on the same
+grid of blocks and the swapped faces once: detectors find that alone (AUC 0.98), but not blending.
 
 Beside it: a classifier on raw pixels that learned the same self-blends; and the same detector that
 learned from pictures changed as self-blending changes its source, but all over, with no blending.
-Laundered: the test pictures scaled down and compressed again, which takes JPEG's own traces away.
+Laundered: the test pictures halved and compressed at quality 75.
 """
 
 import argparse
@@ -33,10 +37,10 @@ def main() -> None:
     arguments.add_argument("--test", type=Path, required=True)
     arguments.add_argument("--test-split", default="test", choices=("train", "val", "test"))
     arguments.add_argument("--minutes", type=float, default=4.0)
-    arguments.add_argument("--detector", default="default")
-    arguments.add_argument("--blends", type=int, default=2, help="self-blends of each photograph")
-    arguments.add_argument("--shrink", type=float, default=1.0, help="of all pictures, beforehand")
-    arguments.add_argument("--crop", action="store_true", help="show the detector faces alone")
+    arguments.add_argument("--detector", default="quick")
+    arguments.add_argument("--blends", type=int, default=3, help="self-blends of each photograph")
+    arguments.add_argument("--shrink", type=float, default=0.75, help="of all pictures, beforehand")
+    arguments.add_argument("--whole", action="store_true", help="show whole pictures")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--without-baselines", action="store_true")
     arguments.add_argument("--json", action="store_true")
@@ -48,11 +52,11 @@ def main() -> None:
         pictures = reals(options.train, split, options.shrink)
         for kind, fake in ways.items():
             sets[split + kind] = with_fakes(
-                pictures, fake, options.blends, split, options.seed, options.crop
+                pictures, fake, options.blends, split, options.seed, not options.whole
             )
         say(f"{split}: {describe(sets[split])}")
     test = swaps(
-        reals(options.test, options.test_split, options.shrink), options.seed, options.crop
+        reals(options.test, options.test_split, options.shrink), options.seed, not options.whole
     )
     say(f"test: {describe(test)}")
     runs = [("self-blends", options.detector, "")]

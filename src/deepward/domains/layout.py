@@ -35,7 +35,8 @@ IMAGE_EXTENSIONS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif")
 )
 _COMPANION_FILES = re.compile(
-    r"metadata\.csv|metadata\.jsonl|\w+\.json|(readme|licen[cs]e|notice|sources)(\.\w+)?",
+    r"metadata\.(csv|jsonl|parquet)|montage\.png|\w+\.json"
+    r"|(readme|licen[cs]e|notice|sources)(\.\w+)?",
     re.IGNORECASE,
 )
 _COMPANION_FOLDERS = frozenset({"masks"})
