@@ -109,25 +109,28 @@ def measure(name: str, files: Sequence[Path], work: Path, rounds: int) -> dict[s
     prepare_engines([name], [decode_image(file).pixels for file in files[:32]], learned)
     workers = len(os.sched_getaffinity(0))
     shares = [[str(f) for f in files[i::workers]] for i in range(workers)]
+    few = len(files) // 4
+    alone, whole, made = [], [], 0
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        alone, made = [], 0
-        for _ in range(rounds):
+        for i in range(rounds):
             outcomes = list(pool.map(engine_alone, [(name, s, str(learned)) for s in shares]))
             # Each process takes its own time; together they are as fast as the sum of their rates.
             alone.append(sum(count / seconds for count, _, seconds in outcomes))
             made = sum(good for _, good, _ in outcomes)
-    result = {"engine": statistics.median(alone), "made": made, "of": len(files)}
-    say(f"{name}: {made} of {len(files)} made, {workers} processes, median of {rounds} rounds")
+            short = end_to_end(name, files[:few], work / f"{name}-{i}-few", workers)
+            long = end_to_end(name, files, work / f"{name}-{i}-all", workers)
+            whole.append((len(files) - few) / (long - short))
+    ratios = [b / a for a, b in zip(alone, whole, strict=True)]
+    result = {
+        "engine": statistics.median(alone),
+        "end_to_end": statistics.median(whole),
+        "ratio": statistics.median(ratios),
+        "made": made,
+        "of": len(files),
+    }
     wanted = f" (wanted: {WANTED[name]:.0f})" if name in WANTED else ""
+    say(f"{name}: {made} of {len(files)} made, {workers} processes, median of {rounds} rounds")
     say(f"  engine alone   {result['engine']:7.1f} pictures/s{wanted}")
-    few = len(files) // 4
-    whole = []
-    for i in range(rounds):
-        short = end_to_end(name, files[:few], work / f"{name}-{i}-few", workers)
-        long = end_to_end(name, files, work / f"{name}-{i}-all", workers)
-        whole.append((len(files) - few) / (long - short))
-    result["end_to_end"] = statistics.median(whole)
-    result["ratio"] = result["end_to_end"] / result["engine"]
     say(f"  end to end     {result['end_to_end']:7.1f} pictures/s")
     say(f"  ratio          {result['ratio']:7.2f} (wanted: 0.7)")
     return result

@@ -22,14 +22,17 @@ from deepward.synthesis.engines.blending import (
     match_colour,
 )
 from deepward.synthesis.engines.making import make_each
-from deepward.synthesis.engines.swap import aligned, donor_face
+from deepward.synthesis.engines.swap import aligned, donor_face, lit
 from deepward.synthesis.faces import Face, find_faces
 from deepward.synthesis.parts import Job, Mask, Pixels, Rejected
-from deepward.synthesis.regions import INNER_HULL
+from deepward.synthesis.regions import INNER_HULL, OUTLINES
 
 __all__ = ["SpliceEngine"]
 
 _PLACES = 32  # tried for a piece to copy
+_EYES_AND_NOSE = np.array(
+    [[-0.85, -0.42], [0.85, -0.42], [0.85, 0.2], [0.35, 0.75], [-0.35, 0.75], [-0.85, 0.2]]
+)
 
 
 class SpliceEngine:
@@ -53,6 +56,7 @@ def _splice(job: Job, rng: np.random.Generator, force: float) -> Floats:
     if face is not None:
         piece, reach = _from_face(job, face, window, rng, force)
         inside = _part(face, mask & reach, window, piece, base, rng)
+        piece = lit(piece, base, inside, face.unit, rng)
     else:
         piece, inside = _from_elsewhere(job, window, rng, force)
     inside = inside & mask
@@ -83,16 +87,17 @@ def _part(
     face: Face, mask: Mask, window: Window, piece: Floats, base: Floats, rng: np.random.Generator
 ) -> Mask:
     """The piece of the face that is taken: of some at random, that whose seam shows least."""
+    small = INNER_HULL * 0.82 + (0.0, 0.1)  # off the hair and the turned-away cheek
     parts = [
-        [INNER_HULL],
-        [np.maximum(INNER_HULL, (-np.inf, -0.2))],
-        [np.minimum(INNER_HULL, (np.inf, 0.7))],
-        [np.maximum(INNER_HULL, (-np.inf, 0.72))],
+        [small],
+        [np.maximum(small, (-np.inf, -0.2))],
+        [_EYES_AND_NOSE],
+        [*OUTLINES["nose"], OUTLINES["mouth"][0] * (1.15, 1.0)],
     ]
     chosen = [parts[i] for i in rng.choice(len(parts), 3, replace=False)]
     area = np.count_nonzero(mask)
     shapes = [drawn(face, outlines, window) & mask for outlines in chosen]
-    shapes = [shape if np.count_nonzero(shape) > 0.2 * area else mask for shape in shapes]
+    shapes = [shape if np.count_nonzero(shape) > 0.08 * area else mask for shape in shapes]
     return least_seam(shapes, match_colour(piece, base, shapes[0]), base, rng)
 
 

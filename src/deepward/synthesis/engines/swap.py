@@ -27,7 +27,7 @@ from deepward.synthesis.faces import Face, find_faces
 from deepward.synthesis.parts import Box, Job, Mask, Pixels, Rejected
 from deepward.synthesis.regions import FACE_HULL, INNER_HULL
 
-__all__ = ["SwapEngine", "aligned", "donor_face"]
+__all__ = ["SwapEngine", "aligned", "donor_face", "lit"]
 
 
 class SwapEngine:
@@ -90,7 +90,7 @@ def _swap(job: Job, rng: np.random.Generator, force: float) -> Floats:
     inside = least_seam(shapes, match_colour(face, base, shapes[1]), base, rng)
     if np.count_nonzero(inside) < 32:
         raise Rejected("no_face", "The donor's face does not reach into the mask.")
-    face = _lit(match_colour(face, base, inside, spread=1.3), base, inside, ours.unit, rng)
+    face = lit(match_colour(face, base, inside, spread=1.3), base, inside, ours.unit, rng)
     face = _as_sharp(face, base, inside)
     soft = ours.unit * float(rng.uniform(0.06, 0.16))
     alpha = feathered(inside, soft) * np.float32(0.75 + 0.25 * job.spec.strength)
@@ -114,7 +114,7 @@ def _shapes(job: Job, ours: Face, window: Window, reach: Mask, scale: float) -> 
     return [shape if np.count_nonzero(shape) > 0.3 * area else mask for shape in shapes]
 
 
-def _lit(face: Floats, base: Floats, inside: Mask, unit: float, rng: np.random.Generator) -> Floats:
+def lit(face: Floats, base: Floats, inside: Mask, unit: float, rng: np.random.Generator) -> Floats:
     """Takes over part of the light that falls on our face: differences wider than the features."""
     share = np.float32(rng.uniform(0.3, 0.8))
     height, width = inside.shape
