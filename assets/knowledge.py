@@ -42,6 +42,7 @@ def source_documents(
 ) -> dg.MaterializeResult:
     from deepward.knowledge.base import read_folders, scan_local
 
+    begun = time.monotonic()
     files = knowledge.files(store)
     folders = read_folders(files)
     for missing in folders.missing:
@@ -56,7 +57,8 @@ def source_documents(
         config={},
         code_version=CODE,
     )
-    return single_result(Made(kept, _inventory_metadata(inventory)))
+    shown = _inventory_metadata(inventory)
+    return single_result(Made(kept, shown), seconds=time.monotonic() - begun)
 
 
 @dg.asset(
@@ -76,6 +78,7 @@ def crawled_documents(
     from deepward.knowledge.base import allowed_sources, read_crawled
     from deepward.knowledge.crawling import crawl
 
+    begun = time.monotonic()
     files = knowledge.files(store)
     sources = allowed_sources(files, knowledge.settings())
     if not sources:
@@ -93,7 +96,8 @@ def crawled_documents(
         config={"sources": len(sources)},
         code_version=CODE,
     )
-    return single_result(Made(kept, _crawl_metadata(report, crawled)))
+    shown = _crawl_metadata(report, crawled)
+    return single_result(Made(kept, shown), seconds=time.monotonic() - begun)
 
 
 @dg.asset(
@@ -141,13 +145,12 @@ def vector_db(
     shown = {
         **{f"{name}_documents": getattr(report, name) for name in ("new", "changed", "removed")},
         "sentences_embedded": report.sentences,
-        "indexing_seconds": round(time.monotonic() - begun, 3),
         "index": dg.MetadataValue.path(str(files.index)),
         "set_aside": int(inventory.table["quarantine"].notna().sum()),
         **facts["counts"],
         "by_kind": table(["kind", "documents", "passages"], facts["kinds"]),
     }
-    return single_result(Made(kept, shown), index_checks(facts))
+    return single_result(Made(kept, shown), index_checks(facts), seconds=time.monotonic() - begun)
 
 
 def _inventory_metadata(inventory: "Inventory") -> dict[str, Any]:

@@ -72,13 +72,22 @@ def domains_result(
     return dg.MaterializeResult(data_version=dg.DataVersion(version), check_results=checks)
 
 
-def single_result(made: Made, checks: Sequence[dg.AssetCheckResult] = ()) -> dg.MaterializeResult:
-    """The result of an asset without partitions."""
+def single_result(
+    made: Made, checks: Sequence[dg.AssetCheckResult] = (), seconds: float | None = None
+) -> dg.MaterializeResult:
+    """The result of an asset without partitions.
+
+    Args:
+        made: the artefact and what is shown of it.
+        checks: results of its checks.
+        seconds: that the work took, where it is not the writing of the artefact.
+    """
+    spent = made.kept.card.made_in if seconds is None else round(seconds, 3)
     return dg.MaterializeResult(
         metadata={
             **made.metadata,
             **artefact_facts(made.kept),
-            "seconds": 0.0 if made.kept.reused else made.kept.card.made_in,
+            "seconds": 0.0 if made.kept.reused else spent,
         },
         data_version=dg.DataVersion(made.kept.card.content_hash),
         check_results=checks,
