@@ -1,10 +1,13 @@
 """Attack intelligence: per technique a cited report, attack patterns, and prompts from them."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from assets.checks import PROMPT_CHECKS, REPORT_CHECKS, prompt_checks, report_checks
 from assets.metadata import table
@@ -16,6 +19,7 @@ from resources import Agents, ArtifactStore, Kept, Knowledge, Reporting
 
 GROUP = "attack_intelligence"
 CODE = code_version("knowledge", "agents")
+_CITED = re.compile(r"chunk `([0-9a-f]{16})`")  # in the report's list of sources
 MOST_CHARACTERS = 40_000  # of a report in metadata
 
 
@@ -24,7 +28,7 @@ class BriefConfig(dg.Config):
 
     words: str = "Write {prompts} few-shot prompts to create novel image deepfakes by {technique}"
     prompts: int = 15
-    regions: list[str] = []  # noqa: RUF012 - Dagster copies it
+    regions: list[str] = Field(default_factory=list)
     seed: int = 0
     refresh: bool = False
 
@@ -79,7 +83,7 @@ def attack_intelligence(
     with open_searcher(knowledge.files(store), knowledge.settings()) as searcher:
         with reporting.show(context.log.info) as progress:
             kept = store.ensure(
-                f"briefs/{technique}",
+                brief_folder(technique),
                 lambda folder: agents.write(
                     brief, searcher, folder, store.path(f"unfinished/{technique}"), progress
                 ),
@@ -107,10 +111,14 @@ def attack_intelligence(
     )
 
 
+def brief_folder(technique: str) -> str:
+    """Name of the artefact that holds what the agents wrote about a technique."""
+    return f"briefs/{technique}"
+
+
 def read_brief(folder: Path, passages: Any) -> dict[str, Any]:
     """What the agents wrote, and what the checks ask of it, read anew from the files."""
-    import json
-
+    report = (folder / "report.md").read_text(encoding="utf-8")
     patterns = json.loads((folder / "attack_patterns.json").read_text(encoding="utf-8"))
     prompts = json.loads((folder / "prompts.json").read_text(encoding="utf-8"))
     calls = [
@@ -118,14 +126,15 @@ def read_brief(folder: Path, passages: Any) -> dict[str, Any]:
         for line in (folder / "transcript.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     rows, specs = patterns["patterns"], prompts["prompts"]
-    cited = sorted({i for each in (*rows, *specs) for i in each["chunk_ids"]})
+    cited = {i for each in (*rows, *specs) for i in each["chunk_ids"]}
+    cited |= set(_CITED.findall(report))
     return {
-        "report": (folder / "report.md").read_text(encoding="utf-8"),
+        "report": report,
         "patterns": rows,
         "prompts": specs,
         "calls": calls,
         "cited": len(cited),
-        "unresolved": sorted(set(cited) - set(passages.passages(cited))),
+        "unresolved": sorted(cited - set(passages.passages(sorted(cited)))),
     }
 
 

@@ -146,7 +146,7 @@ def vector_db(
         **{f"{name}_documents": getattr(report, name) for name in ("new", "changed", "removed")},
         "sentences_embedded": report.sentences,
         "index": dg.MetadataValue.path(str(files.index)),
-        "set_aside": int(inventory.table["quarantine"].notna().sum()),
+        "set_aside": sum(inventory.quarantine().values()),
         **facts["counts"],
         "by_kind": table(["kind", "documents", "passages"], facts["kinds"]),
     }

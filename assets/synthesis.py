@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.attack_intelligence import brief_folder
 from assets.checks import FEWSHOT_CHECKS, fewshot_checks
 from assets.metadata import picture, table
 from assets.partitions import domain_partitions, technique_partitions
@@ -67,7 +68,7 @@ def fewshot_dataset(
     reporting: Reporting,
 ) -> dg.MaterializeResult:
     technique = context.partition_key
-    prompts = store.path(f"briefs/{technique}/prompts.json")
+    prompts = store.path(brief_folder(technique)) / "prompts.json"
     if not prompts.is_file():
         raise dg.Failure(
             f"There are no prompts for {technique}: materialize prompt_set for it first."

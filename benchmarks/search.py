@@ -21,7 +21,7 @@ from deepward.knowledge.documents import Document, Page
 from deepward.knowledge.embedding import Vectors, load_encoder
 from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.retrieval import Searcher
-from deepward.progress import Progress, no_progress, progress_bars
+from deepward.progress import progress_bars
 
 WORDS, CLUSTERS, DIMENSION = 50_000, 2_000, 384
 PER_DOCUMENT = 20
@@ -37,9 +37,7 @@ class MadeEncoder:
         self._rng = np.random.default_rng(seed)
         self._centres = self._rng.normal(size=(CLUSTERS, DIMENSION))
 
-    def encode(
-        self, texts: Sequence[str], progress: Progress = no_progress, task: str = ""
-    ) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> Vectors:
         if len(texts) == 1:
             return self.real.encode(texts)
         return self.made(len(texts))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from deepward.knowledge.documents import Document, Page
-from deepward.progress import no_progress
 
 WORDS = [
     a + b
@@ -25,7 +24,7 @@ class HashingEncoder:
     def __init__(self) -> None:
         self.texts = 0  # that were embedded so far
 
-    def encode(self, texts: Sequence[str], progress=no_progress, task: str = "") -> np.ndarray:
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
         self.texts += len(texts)
         vectors = np.full((len(texts), 64), 1e-3, dtype=np.float32)
         for row, text in enumerate(texts):

@@ -66,7 +66,7 @@ def ingest(
             rebuild=rebuild,
             progress=progress,
         )
-    aside = inventory.table["quarantine"].dropna().value_counts().to_dict()
+    aside = inventory.quarantine()
     refused = base.failures(crawled)
     if as_json:
         print_json({**vars(report), "quarantine": aside, "pages_failed": refused, "index": version})

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from deepward.errors import KnowledgeError
 from deepward.files import canonical_json, sha256_bytes, sha256_file
-from deepward.progress import Advance, Progress, no_progress
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -20,7 +19,6 @@ __all__ = ["DEFAULT_ENCODER", "Encoder", "SentenceEncoder", "Vectors", "load_enc
 
 Vectors = NDArray[np.float32]
 DEFAULT_ENCODER = "minilm"
-_SLICE = 1024  # texts between two words of progress
 
 
 class Encoder(Protocol):
@@ -32,9 +30,7 @@ class Encoder(Protocol):
 
     name: str
 
-    def encode(
-        self, texts: Sequence[str], progress: Progress = no_progress, task: str = "embedding"
-    ) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors (N, D), in the order of `texts`."""
         ...
 
@@ -77,32 +73,22 @@ class SentenceEncoder:
                 f"The embedding model at {self.folder} cannot be loaded: {error}"
             ) from error
 
-    def encode(
-        self, texts: Sequence[str], progress: Progress = no_progress, task: str = "embedding"
-    ) -> Vectors:
+    def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors (N, D), in the order of `texts`.
 
-        Texts are sorted by length, so that a batch holds little padding; longer ones than the
-        model takes are cut at its end.
+        The library sorts texts by length, so that a batch holds little padding; longer ones than
+        the model takes are cut at its end.
         """
-        order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
-        parts = []
-        for start in range(0, len(order), _SLICE):
-            part = order[start : start + _SLICE]
-            parts.append(
-                self.model.encode(
-                    [texts[i] for i in part],
-                    batch_size=64,
-                    normalize_embeddings=True,
-                    show_progress_bar=False,
-                    convert_to_numpy=True,
-                )
-            )
-            progress(Advance(task, start + len(part), len(order), "text"))
-        if not parts:
+        if not texts:
             return np.zeros((0, 0), dtype=np.float32)
-        joined: Vectors = np.concatenate(parts).astype(np.float32, copy=False)
-        return joined[np.argsort(order)]
+        vectors: Vectors = self.model.encode(
+            list(texts),
+            batch_size=64,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        ).astype(np.float32, copy=False)
+        return vectors
 
 
 @lru_cache(maxsize=4)

@@ -191,15 +191,14 @@ class HybridIndex:
                 )
         try:
             vectors = VectorIndex(folder / "chroma", chroma_url)
-            count = len(vectors.ids())
-        except Exception:
+        except KnowledgeError:
             if chroma_url:
                 raise
             # Everything in it can be made anew from the passages, without the encoder.
             shutil.rmtree(folder / "chroma", ignore_errors=True)
-            vectors, count = VectorIndex(folder / "chroma"), -1
+            vectors = VectorIndex(folder / "chroma")
         index = cls(folder, encoder, passages, vectors, config)
-        if passages.setting("state") != "sound" or count != passages.counts()["chunks"]:
+        if passages.setting("state") != "sound" or vectors.count() != passages.counts()["chunks"]:
             index.reconcile()
         return index
 

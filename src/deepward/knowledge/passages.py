@@ -17,6 +17,7 @@ import numpy as np
 from deepward.errors import KnowledgeError
 from deepward.knowledge.documents import Document
 from deepward.knowledge.embedding import Vectors
+from deepward.knowledge.filters import EVERYTHING, Filters
 
 __all__ = ["DocumentRow", "Passage", "Passages"]
 
@@ -308,27 +309,19 @@ class Passages:
         return found
 
     def match(
-        self,
-        words: Sequence[str],
-        limit: int,
-        *,
-        kinds: Sequence[str] = (),
-        techniques: Sequence[str] = (),
-        since: str | None = None,
-        until: str | None = None,
+        self, words: Sequence[str], limit: int, filters: Filters = EVERYTHING
     ) -> list[tuple[str, float]]:
         """Best passages by BM25: (id, score), higher is better, ties by id.
 
         Args:
             words: any of them must occur; they are quoted, so no operator of FTS5 gets through.
             limit: how many at most.
-            kinds, techniques: only documents of one of these, when given.
-            since, until: ISO dates, inclusive; documents without a date are then left out.
+            filters: what their documents must be.
         """
         if not words:
             return []
         terms = self._expression(words)
-        where, values = self._where(kinds, techniques, since, until)
+        where, values = self._where(filters)
         rows = self._db.execute(
             "SELECT c.id, -m.score FROM (SELECT rowid, bm25(words, ?, 1.0) AS score FROM words "
             f"WHERE words MATCH ?) m JOIN chunks c ON c.row = m.rowid {where} "
@@ -357,21 +350,19 @@ class Passages:
         return " OR ".join(rare) if rare else " AND ".join(quoted)
 
     @staticmethod
-    def _where(
-        kinds: Sequence[str], techniques: Sequence[str], since: str | None, until: str | None
-    ) -> tuple[str, list[str]]:
+    def _where(filters: Filters) -> tuple[str, list[str]]:
         clauses: list[str] = []
         values: list[str] = []
-        if kinds:
-            clauses.append(f"d.kind IN ({_marks(kinds)})")
-            values += kinds
-        if techniques:
+        if filters.kinds:
+            clauses.append(f"d.kind IN ({_marks(filters.kinds)})")
+            values += filters.kinds
+        if filters.techniques:
             clauses.append(
                 "EXISTS (SELECT 1 FROM json_each(d.techniques) t WHERE t.value IN "
-                f"({_marks(techniques)}))"
+                f"({_marks(filters.techniques)}))"
             )
-            values += techniques
-        for bound, sign in ((since, ">="), (until, "<=")):
+            values += filters.techniques
+        for bound, sign in ((filters.since, ">="), (filters.until, "<=")):
             if bound is not None:
                 clauses.append(f"d.date {sign} ?")
                 values.append(bound)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from deepward.errors import UsageError
+from deepward.knowledge.filters import EVERYTHING, Filters
 from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.passages import Passage
 from deepward.knowledge.reranking import Reranker
@@ -35,28 +36,6 @@ class SearchConfig:
     candidates: int = 60
     diversity: float = 0.3
     mode: Literal["hybrid", "vector", "bm25"] = "hybrid"
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a hit must be; empty fields allow everything.
-
-    Attributes:
-        techniques: slugs; a document that names one of them.
-        kinds: kinds of source.
-        since, until: ISO dates of publication, inclusive; documents without a date are left out.
-    """
-
-    techniques: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = ()
-    since: str | None = None
-    until: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("since", "until"):
-            value = getattr(self, name)
-            if value is not None and not re.fullmatch(r"\d{4}(-\d{2}(-\d{2})?)?", value):
-                raise UsageError(f"{name} is {value!r}; a date looks like 2024-05-31.")
 
 
 @dataclass(frozen=True)
@@ -107,7 +86,7 @@ class Searcher:
     config: SearchConfig = field(default_factory=SearchConfig)
     reranker: Reranker | None = None
 
-    def search(self, query: str, k: int = 5, filters: Filters = Filters()) -> list[Hit]:
+    def search(self, query: str, k: int = 5, filters: Filters = EVERYTHING) -> list[Hit]:
         """The `k` best passages, best first; fewer when there are not as many.
 
         Raises:
@@ -120,13 +99,12 @@ class Searcher:
             raise UsageError(f"k is {k}; at least one passage must be wanted.")
         depth = max(self.config.candidates, 4 * k)
         asked = self.index.encoder.encode([query])  # (1, D)
-        where = asdict(filters)
         vector: list[tuple[str, float]] = []
         bm25: list[tuple[str, float]] = []
         if self.config.mode != "bm25":
-            [vector] = self.index.vectors.nearest(asked, depth, **where)
+            [vector] = self.index.vectors.nearest(asked, depth, filters)
         if self.config.mode != "vector":
-            bm25 = self.index.passages.match(_telling(words), depth, **where)
+            bm25 = self.index.passages.match(_telling(words), depth, filters)
         fused = fuse(
             [[i for i, _ in vector], [i for i, _ in bm25]],
             [self.config.vector_weight, self.config.bm25_weight],

@@ -9,6 +9,7 @@ import numpy as np
 
 from deepward.errors import KnowledgeError
 from deepward.knowledge.embedding import Vectors
+from deepward.knowledge.filters import EVERYTHING, Filters
 from deepward.knowledge.passages import DocumentRow
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class VectorIndex:
     def close(self) -> None:
         self._client.close()  # type: ignore[attr-defined]
 
+    def count(self) -> int:
+        """How many passages are stored."""
+        return int(self._collection.count())
+
     def ids(self) -> set[str]:
         """Ids of everything that is stored."""
         found: set[str] = set()
@@ -87,28 +92,21 @@ class VectorIndex:
             self._collection.delete(ids=list(ids[start : start + step]))
 
     def nearest(
-        self,
-        vectors: Vectors,
-        limit: int,
-        *,
-        kinds: Sequence[str] = (),
-        techniques: Sequence[str] = (),
-        since: str | None = None,
-        until: str | None = None,
+        self, vectors: Vectors, limit: int, filters: Filters = EVERYTHING
     ) -> list[list[tuple[str, float]]]:
         """For each query the nearest passages: (id, cosine similarity), highest first.
 
         Args:
             vectors: unit vectors (Q, D).
             limit: how many at most.
-            kinds, techniques, since, until: as for `Passages.match`.
+            filters: what their documents must be.
         """
         if not len(vectors):
             return []
         found = self._collection.query(
             query_embeddings=vectors,
             n_results=limit,
-            where=_where(kinds, techniques, since, until),
+            where=_where(filters),
             include=["distances"],
         )
         assert found["distances"] is not None
@@ -156,19 +154,17 @@ def _metadata(document: DocumentRow) -> dict[str, Any]:
     }
 
 
-def _where(
-    kinds: Sequence[str], techniques: Sequence[str], since: str | None, until: str | None
-) -> dict[str, Any] | None:
+def _where(filters: Filters) -> dict[str, Any] | None:
     clauses: list[dict[str, Any]] = []
-    if kinds:
-        clauses.append({"kind": {"$in": list(kinds)}})
-    if techniques:
-        each = [{f"technique:{technique}": True} for technique in techniques]
+    if filters.kinds:
+        clauses.append({"kind": {"$in": list(filters.kinds)}})
+    if filters.techniques:
+        each = [{f"technique:{technique}": True} for technique in filters.techniques]
         clauses.append(each[0] if len(each) == 1 else {"$or": each})
-    if since is not None:
-        clauses.append({"day": {"$gte": _day(since)}})
-    if until is not None:
-        clauses += [{"day": {"$lte": _day(until)}}, {"day": {"$gt": 0}}]
+    if filters.since is not None:
+        clauses.append({"day": {"$gte": _day(filters.since)}})
+    if filters.until is not None:
+        clauses += [{"day": {"$lte": _day(filters.until)}}, {"day": {"$gt": 0}}]
     return None if not clauses else clauses[0] if len(clauses) == 1 else {"$and": clauses}
 
 
