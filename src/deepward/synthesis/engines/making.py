@@ -55,8 +55,7 @@ def _make(job: Job, attempt: Attempt) -> Pixels:
         rng = np.random.default_rng([job.seed, number])
         made = attempt(job, rng, 1.0 + 0.7 * number)
         rounded = _to_pixels(made)
-        pixels = job.base.copy()
-        np.copyto(pixels, rounded, where=job.mask[..., None])
+        pixels = np.asarray(cv2.copyTo(rounded, job.mask.view(np.uint8), job.base.copy()), np.uint8)
         difference = cv2.absdiff(pixels, job.base)
         change = float(np.mean(cv2.mean(difference, job.mask.view(np.uint8))[:3]))
         if change >= LEAST_CHANGE:
