@@ -113,6 +113,16 @@ DETECTORS: dict[str, DetectorConfig] = {
     "quick": DetectorConfig(
         (StatisticsConfig(name="forensic", statistics=("cooccurrence", "spectrum")),)
     ),
+    # For what is blended, pasted or painted into a real picture: also looks at whether its parts
+    # have been through the same processing.
+    "blending": DetectorConfig(
+        (
+            StatisticsConfig(
+                name="forensic", statistics=("cooccurrence", "spectrum"), head="kernel"
+            ),
+            StatisticsConfig(name="parts", statistics=("inconsistency",), head="kernel"),
+        )
+    ),
     # Controls and published recipes that every result is shown beside.
     "thumbnail": DetectorConfig((StatisticsConfig(name="thumbnail", statistics=("thumbnail",)),)),
     "resnet18_rgb": DetectorConfig(

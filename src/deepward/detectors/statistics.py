@@ -4,13 +4,22 @@ A statistic is computed per picture at native resolution unless its name says ot
 pictures of any size. `STATISTICS` names the ones without parameters; `patches` is in its own file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["STATISTICS", "cooccurrence", "luma_chroma", "quality", "spectrum", "thumbnail"]
+__all__ = [
+    "STATISTICS",
+    "cooccurrence",
+    "inconsistency",
+    "luma_chroma",
+    "quality",
+    "spectrum",
+    "thumbnail",
+]
 
 Pixels = NDArray[np.uint8]
 Vector = NDArray[np.float32]
@@ -37,24 +46,83 @@ def cooccurrence(image: Pixels) -> Vector:
     across are counted, with sign and direction merged (SPAM: Pevny et al., TIFS 2010; on colour
     planes for generated pictures: Li et al., Signal Processing 2020). Length 1,125.
     """
+    levels = _residual_levels(luma_chroma(image))
+    return _shares(np.stack([_triples(x) + _triples(x.T) for x in levels])).ravel()
+
+
+def inconsistency(image: Pixels) -> Vector:
+    """How far parts of a picture differ from each other in what processing leaves: length 2,853.
+
+    What was pasted, blended or painted in has been through other processing than what is around
+    it. Two descriptions of that, both blind to what was done to the picture as a whole: root
+    frequencies of residual triples (see `cooccurrence`) in the middle less those at the border;
+    and on a 12 x 12 grid, less their median over the grid, log energies of three octaves and log
+    ratios of second to first derivatives, per colour plane.
+
+    A detector that saw nothing but self-blended faces finds by it faces that were swapped, and one
+    that saw the same changes made all over does not: see `benchmarks/self_blend.py`.
+    """
     planes = luma_chroma(image)
-    counts: list[Vector] = []
+    height, width = image.shape[:2]
+    down, right = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    radius = np.hypot(down, right)
+    middle, border = radius < 0.55, radius > 0.8
+    triples = []
+    for levels in _residual_levels(planes):
+        parts = [
+            _triples(levels, part) + _triples(levels.T, part.T)
+            for part in (middle[4:-4, 4:-4], border[4:-4, 4:-4])
+        ]
+        triples.append(parts)
+    shares = _shares(np.array(triples, np.float32).reshape(-1, 125)).reshape(9, 2, -1)
+    contrast = shares[:, 0] - shares[:, 1]
+    return np.concatenate([contrast.ravel(), _local_energies(planes).ravel()])
+
+
+def _local_energies(planes: NDArray[np.float32], cells: int = 12) -> Vector:
+    """Log energies and ratios on a grid, less their median: (12, cells, cells)."""
+
+    def pooled(values: NDArray[Any]) -> NDArray[Any]:
+        return cv2.resize(values, (cells, cells), interpolation=cv2.INTER_AREA)
+
+    maps = []
+    for plane in cv2.split(planes):
+        level = plane
+        for _ in range(3):
+            residual = level - cv2.GaussianBlur(level, (0, 0), 0.8)
+            maps.append(np.log(pooled(residual * residual) + 0.05))
+            level = cv2.GaussianBlur(level, (0, 0), 1.6)
+        second = pooled(cv2.Laplacian(plane, -1) ** 2)
+        first = pooled(cv2.Sobel(plane, -1, 1, 0) ** 2 + cv2.Sobel(plane, -1, 0, 1) ** 2)
+        maps.append(np.log((second + 0.1) / (first + 0.1)))
+    stacked = np.stack(maps)
+    middle = np.median(stacked, axis=(1, 2), keepdims=True)
+    return np.asarray(stacked - middle, dtype=np.float32)
+
+
+def _residual_levels(planes: NDArray[np.float32]) -> Iterator[NDArray[np.int32]]:
+    """Residuals of three high-pass filters per plane, at five levels, without the outer pixels."""
     for plane in range(3):
         step = 1.0 if plane == 0 else 0.5
         for kernel in (_SECOND, _SECOND.T, _SQUARE):
             residual = cv2.filter2D(planes[..., plane], -1, kernel)[4:-4, 4:-4]
-            levels = np.clip(np.rint(residual / step), -2, 2).astype(np.int32) + 2
-            counts.append(_triples(levels) + _triples(levels.T))
-    joint = np.stack(counts).reshape(-1, 5, 5, 5)
+            yield np.clip(np.rint(residual / step), -2, 2).astype(np.int32) + 2
+
+
+def _triples(levels: NDArray[np.int32], part: NDArray[np.bool_] | None = None) -> Vector:
+    """Counts (125,) of runs of three along the rows, whose middle lies in the part."""
+    codes = (levels[:, :-2] * 5 + levels[:, 1:-1]) * 5 + levels[:, 2:]
+    counted = codes.ravel() if part is None else codes[part[:, 1:-1]]
+    return np.bincount(counted, minlength=125).astype(np.float32)
+
+
+def _shares(counts: Vector) -> Vector:
+    """Root frequencies (N, 125) of counted triples, sign and direction merged."""
+    joint = counts.reshape(-1, 5, 5, 5)
     joint = joint + joint.transpose(0, 3, 2, 1)
     joint = joint + joint[:, ::-1, ::-1, ::-1]
-    shares = joint / joint.sum((1, 2, 3), keepdims=True)
-    return np.asarray(np.sqrt(shares), dtype=np.float32).ravel()
-
-
-def _triples(levels: NDArray[np.int32]) -> Vector:
-    codes = (levels[:, :-2] * 5 + levels[:, 1:-1]) * 5 + levels[:, 2:]
-    return np.bincount(codes.ravel(), minlength=125).astype(np.float32)
+    shares = joint / np.maximum(joint.sum((1, 2, 3), keepdims=True), 1)
+    return np.asarray(np.sqrt(shares), dtype=np.float32).reshape(len(counts), -1)
 
 
 def spectrum(image: Pixels) -> Vector:
@@ -103,6 +171,7 @@ def _block_grid(luma: NDArray[np.float32]) -> float:
 
 STATISTICS: dict[str, Callable[[Pixels], Vector]] = {
     "cooccurrence": cooccurrence,
+    "inconsistency": inconsistency,
     "quality": quality,
     "spectrum": spectrum,
     "thumbnail": thumbnail,
