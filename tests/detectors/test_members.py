@@ -1,9 +1,11 @@
 """Properties of the members: networks, closed-form heads, crops, verdicts."""
 
+import cv2
 import numpy as np
 import pytest
 
 from deepward.detectors import (
+    STATISTICS,
     Decision,
     Network,
     NetworkConfig,
@@ -14,6 +16,7 @@ from deepward.detectors import (
 )
 from deepward.detectors.crops import scoring_crops, take_crop
 from deepward.detectors.patches import fit_dictionary, mirror
+from deepward.detectors.statistics import inconsistency
 from deepward.errors import UsageError
 from tests.pictures import striped_images
 
@@ -84,6 +87,25 @@ def test_closed_form_heads_find_the_trace(head: str, statistic: str, factor: int
     member = described.fit(train.labels, np.ones(len(train)))
     logits = member.logits(test.pixels)
     assert logits[test.labels == 1].min() > logits[test.labels == 0].max()
+
+
+def test_inconsistency_sees_a_changed_part_and_not_what_was_done_to_the_whole() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    whole = np.asarray(cv2.GaussianBlur(image, (0, 0), 1.0), np.uint8)
+    part = image.copy()
+    part[24:72, 24:72] = whole[24:72, 24:72]
+    asked, blurred, pasted = (inconsistency(picture) for picture in (image, whole, part))
+    assert np.linalg.norm(pasted - asked) > 3 * np.linalg.norm(blurred - asked)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (33, 200), (240, 17)])
+def test_statistics_of_small_flat_and_long_pictures_are_finite(shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    for name, statistic in STATISTICS.items():
+        for picture in (noise, np.full((*shape, 3), 255, np.uint8)):
+            vector = statistic(picture)
+            assert vector.ndim == 1 and np.isfinite(vector).all(), name
+    assert len(inconsistency(noise)) == 2853
 
 
 def test_a_mirrored_picture_is_described_without_looking_again() -> None:
