@@ -32,8 +32,8 @@ class Combination:
     def logit(self, members: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
         """Calibrated log-odds of fake, (N,)."""
         total = np.full(len(next(iter(members.values()))), self.bias)
-        for name, weight in self.weights.items():
-            total = total + weight * members[name]
+        for name in sorted(self.weights):  # in one order, so that sums agree to the last bit
+            total = total + self.weights[name] * members[name]
         return total
 
 

@@ -4,7 +4,7 @@ A statistic is computed per picture at native resolution unless its name says ot
 pictures of any size. `STATISTICS` names the ones without parameters; `patches` is in its own file.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -46,8 +46,7 @@ def cooccurrence(image: Pixels) -> Vector:
     across are counted, with sign and direction merged (SPAM: Pevny et al., TIFS 2010; on colour
     planes for generated pictures: Li et al., Signal Processing 2020). Length 1,125.
     """
-    levels = _residual_levels(luma_chroma(image))
-    return _shares(np.stack([_triples(x) + _triples(x.T) for x in levels])).ravel()
+    return _shares(_triples(luma_chroma(image))[:, 0]).ravel()
 
 
 def inconsistency(image: Pixels) -> Vector:
@@ -66,15 +65,8 @@ def inconsistency(image: Pixels) -> Vector:
     height, width = image.shape[:2]
     down, right = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     radius = np.hypot(down, right)
-    middle, border = radius < 0.55, radius > 0.8
-    triples = []
-    for levels in _residual_levels(planes):
-        parts = [
-            _triples(levels, part) + _triples(levels.T, part.T)
-            for part in (middle[4:-4, 4:-4], border[4:-4, 4:-4])
-        ]
-        triples.append(parts)
-    shares = _shares(np.array(triples, np.float32).reshape(-1, 125)).reshape(9, 2, -1)
+    places = np.where(radius < 0.55, 0.0, np.where(radius > 0.8, 1.0, 2.0)).astype(np.float32)
+    shares = _shares(_triples(planes, places)[:, :2])
     contrast = shares[:, 0] - shares[:, 1]
     return np.concatenate([contrast.ravel(), _local_energies(planes).ravel()])
 
@@ -85,44 +77,53 @@ def _local_energies(planes: NDArray[np.float32], cells: int = 12) -> Vector:
     def pooled(values: NDArray[Any]) -> NDArray[Any]:
         return cv2.resize(values, (cells, cells), interpolation=cv2.INTER_AREA)
 
-    maps = []
-    for plane in cv2.split(planes):
-        level = plane
-        for _ in range(3):
-            residual = level - cv2.GaussianBlur(level, (0, 0), 0.8)
-            maps.append(np.log(pooled(residual * residual) + 0.05))
-            level = cv2.GaussianBlur(level, (0, 0), 1.6)
-        second = pooled(cv2.Laplacian(plane, -1) ** 2)
-        first = pooled(cv2.Sobel(plane, -1, 1, 0) ** 2 + cv2.Sobel(plane, -1, 0, 1) ** 2)
-        maps.append(np.log((second + 0.1) / (first + 0.1)))
-    stacked = np.stack(maps)
+    second = pooled(cv2.Laplacian(planes, -1) ** 2)
+    first = pooled(cv2.Sobel(planes, -1, 1, 0) ** 2 + cv2.Sobel(planes, -1, 0, 1) ** 2)
+    maps = [np.log((second + 0.1) / (first + 0.1))]
+    level: NDArray[Any] = planes
+    for _ in range(3):
+        residual = level - cv2.GaussianBlur(level, (0, 0), 0.8)
+        maps.append(np.log(pooled(residual * residual) + 0.05))
+        level = cv2.GaussianBlur(level, (0, 0), 1.6)
+    stacked = np.concatenate(maps, 2).transpose(2, 0, 1)
     middle = np.median(stacked, axis=(1, 2), keepdims=True)
     return np.asarray(stacked - middle, dtype=np.float32)
 
 
-def _residual_levels(planes: NDArray[np.float32]) -> Iterator[NDArray[np.int32]]:
-    """Residuals of three high-pass filters per plane, at five levels, without the outer pixels."""
+def _triples(
+    planes: NDArray[np.float32], places: NDArray[np.float32] | None = None
+) -> NDArray[np.float64]:
+    """Counts of runs of three quantized residuals, along and across: (9, 3, 125).
+
+    Nine: three high-pass filters on each of three planes. Three: `places` holds 0, 1 or 2 for each
+    pixel, and a run counts where its middle lies; without them all is place 0. The outer four
+    pixels do not count.
+    """
+    along = np.array([[25, 5, 1]], np.float32)
+    inner = np.s_[5:-5, 5:-5]
+    counts = []
     for plane in range(3):
         step = 1.0 if plane == 0 else 0.5
         for kernel in (_SECOND, _SECOND.T, _SQUARE):
-            residual = cv2.filter2D(planes[..., plane], -1, kernel)[4:-4, 4:-4]
-            yield np.clip(np.rint(residual / step), -2, 2).astype(np.int32) + 2
+            residual = cv2.filter2D(planes[..., plane], -1, kernel * np.float32(1 / step))
+            levels = np.clip(np.rint(residual), -2, 2) + 2
+            total = np.zeros(375)
+            for direction in (along, along.T):
+                codes = cv2.filter2D(levels, -1, direction)[inner]
+                if places is not None:
+                    codes = codes + 125 * places[inner]
+                total += np.bincount(codes.astype(np.intp).ravel(), minlength=375)
+            counts.append(total.reshape(3, 125))
+    return np.stack(counts)
 
 
-def _triples(levels: NDArray[np.int32], part: NDArray[np.bool_] | None = None) -> Vector:
-    """Counts (125,) of runs of three along the rows, whose middle lies in the part."""
-    codes = (levels[:, :-2] * 5 + levels[:, 1:-1]) * 5 + levels[:, 2:]
-    counted = codes.ravel() if part is None else codes[part[:, 1:-1]]
-    return np.bincount(counted, minlength=125).astype(np.float32)
-
-
-def _shares(counts: Vector) -> Vector:
-    """Root frequencies (N, 125) of counted triples, sign and direction merged."""
+def _shares(counts: NDArray[np.float64]) -> Vector:
+    """Root frequencies of counted triples (..., 125), sign and direction merged."""
     joint = counts.reshape(-1, 5, 5, 5)
     joint = joint + joint.transpose(0, 3, 2, 1)
     joint = joint + joint[:, ::-1, ::-1, ::-1]
     shares = joint / np.maximum(joint.sum((1, 2, 3), keepdims=True), 1)
-    return np.asarray(np.sqrt(shares), dtype=np.float32).reshape(len(counts), -1)
+    return np.asarray(np.sqrt(shares), dtype=np.float32).reshape(counts.shape)
 
 
 def spectrum(image: Pixels) -> Vector:
