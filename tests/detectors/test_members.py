@@ -108,6 +108,45 @@ def test_statistics_of_small_flat_and_long_pictures_are_finite(shape: tuple[int,
     assert len(inconsistency(noise)) == 2853
 
 
+@pytest.mark.parametrize("head", ["linear", "kernel"])
+@pytest.mark.parametrize("statistic", ["patches", "inconsistency"])
+def test_shares_sum_to_the_logit_less_that_of_the_mean_picture(head: str, statistic: str) -> None:
+    train, test = striped_images(40), striped_images(4, seed=1)
+    described = describe_training(
+        StatisticsConfig(statistics=(statistic,), head=head), train.pixels
+    )
+    member = described.fit(train.labels, np.ones(len(train)))
+    vectors = described.more(test.pixels)
+    mean = member.score(member.tensors["mean"].numpy()[None])[0]
+    gained = member.score(vectors) - mean
+    np.testing.assert_allclose(member.attributions(vectors).sum(1), gained, atol=0.02)
+    for image, share in zip(test.pixels, gained, strict=True):
+        places = member.activation_map(image)
+        assert places is not None
+        assert float(places.mean()) == pytest.approx(share, abs=0.05)
+
+
+def test_evidence_lies_where_a_part_was_changed() -> None:
+    random = np.random.default_rng(0)
+    found, pictures, corners = 0, [], random.integers(8, 56, (48, 2))
+    for row, column in corners:
+        noise = np.asarray(random.integers(0, 256, (96, 96, 3)), np.uint8)
+        image = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.7), np.uint8)
+        part = np.s_[row : row + 32, column : column + 32]
+        pasted = image.copy()
+        pasted[part] = cv2.GaussianBlur(image, (0, 0), 1.0)[part]
+        pictures += [image, pasted]
+    config = StatisticsConfig(statistics=("inconsistency",), head="kernel")
+    member = describe_training(config, pictures[:80]).fit(np.arange(80) % 2, np.ones(80))
+    for image, (row, column) in zip(pictures[81::2], corners[40:], strict=True):
+        places = member.activation_map(image)
+        assert places is not None
+        down, right = np.unravel_index(int(places.argmax()), places.shape)
+        middle = np.array([down + 0.5, right + 0.5]) * 96 / places.shape[0]
+        found += bool(np.all(np.abs(middle - (row + 16, column + 16)) < 16 + 8))
+    assert found >= 6
+
+
 def test_a_mirrored_picture_is_described_without_looking_again() -> None:
     images = striped_images(6).pixels
     dictionary = fit_dictionary(images, filters=16)

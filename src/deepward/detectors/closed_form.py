@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from deepward.detectors.config import StatisticsConfig
-from deepward.detectors.patches import PatchDictionary, fit_dictionary, mirror
-from deepward.detectors.statistics import STATISTICS
+from deepward.detectors.patches import GRID, PatchDictionary, fit_dictionary, mirror
+from deepward.detectors.statistics import STATISTICS, inconsistency_cells
 from deepward.errors import UsageError
 from deepward.progress import Advance, Progress, no_progress
 
@@ -51,6 +52,44 @@ class ClosedForm:
         support = self.tensors["support"].numpy().astype(np.float32) / np.float32(_STEPS)
         kernel = _kernel(scaled, support, float(self.tensors["width"]), self.config)
         return np.asarray(kernel @ weights + bias, dtype=np.float64)
+
+    def attributions(self, described: Floats) -> Floats:
+        """Each number's share in the logit, (N, D): integrated gradients from the mean picture.
+
+        The shares of a picture sum to its logit less that of the training pictures' mean
+        (Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks, ICML 2017).
+        """
+        scaled = (described - self.tensors["mean"].numpy()) / self.tensors["scale"].numpy()
+        weights = self.tensors["weights"].numpy()
+        if self.config.head == "linear":
+            return np.asarray(scaled * weights, np.float32)
+        support = self.tensors["support"].numpy().astype(np.float32) / np.float32(_STEPS)
+        width = float(self.tensors["width"])
+        shares = _integrated(scaled, support, weights, width)
+        if self.config.statistics == ("patches",):
+            shares += mirror(_integrated(mirror(scaled), support, weights, width))
+        return shares
+
+    def activation_map(self, image: NDArray[np.uint8]) -> Floats | None:
+        """Each place's share in the logit, (h, w) float32 with the logit as mean, but a constant.
+
+        None where the member's statistics say what a picture has and not where.
+        """
+        if self.config.statistics not in (("patches",), ("inconsistency",)):
+            return None
+        shares = self.attributions(describe([image], self.config, self._dictionary()))[0]
+        if self.config.statistics == ("inconsistency",):
+            cells = inconsistency_cells(shares)
+            return np.asarray(cells * cells.size, np.float32)
+        grid = np.asarray(shares.reshape(-1, GRID, GRID).sum(0), np.float32)
+        # The patches lie in the centre square; what is beside it has no share.
+        height, width = image.shape[:2]
+        side = min(height, width)
+        whole = np.zeros((height, width), np.float32)
+        top, left = (height - side) // 2, (width - side) // 2
+        inner = cv2.resize(grid * GRID**2, (side, side), interpolation=cv2.INTER_LINEAR)
+        whole[top : top + side, left : left + side] = inner * (height * width / side**2)
+        return whole
 
     def _dictionary(self) -> PatchDictionary | None:
         start = "patches."
@@ -196,6 +235,21 @@ def _fit_kernel(
         "weights": torch.from_numpy(solution),
         "bias": torch.tensor(bias, dtype=torch.float64),
     }
+
+
+def _integrated(
+    x: Floats, support: Floats, weights: NDArray[np.float64], width: float, steps: int = 16
+) -> Floats:
+    """x times the mean gradient of the kernel's sum on the way from 0 to x: (N, D)."""
+    squares, own = (support**2).sum(1), (x**2).sum(1)
+    products = x @ support.T
+    pull, push = np.zeros(len(x)), np.zeros(products.shape)
+    for t in (np.arange(steps) + 0.5) / steps:
+        apart = t * t * own[:, None] - 2 * t * products + squares
+        slope = weights * np.exp(-np.maximum(apart, 0) / width) * (-2 / width)  # (N, M)
+        pull += t * slope.sum(1) / steps
+        push += slope / steps
+    return np.asarray(x * (pull[:, None] * x - push @ support), np.float32)
 
 
 def _distances(a: Floats, b: Floats) -> Floats:

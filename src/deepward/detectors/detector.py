@@ -129,26 +129,32 @@ class Detector:
     def evidence(self, image: Image) -> NDArray[np.float32]:
         """Where the evidence for fake lies: (H, W) float32 in [0, 1].
 
-        0.5 is neutral at the threshold; above speaks for fake, below for real. Networks give
-        their class activation map; a detector without one is asked again with one part of the
-        picture after another smoothed away, and a fall of the log-odds marks the part.
+        0.5 is neutral at the threshold; above speaks for fake, below for real. Members are
+        weighed as in the verdict. Each says exactly what a place adds to its logit where it can
+        (`activation_map`); of those that cannot, the picture is judged again with one part after
+        another smoothed away, and a fall of the log-odds marks the part.
         """
-        networks = {n: m for n, m in self.members.items() if isinstance(m, Network)}
-        if networks:
-            whole = np.zeros(image.shape[:2], np.float32)
-            for name, network in networks.items():
-                shares = network.activation_map(image)
-                share = self.combination.weights[name] * _enlarge(shares, image.shape[:2])
-                whole += share - float(share.mean()) * 0.5
-        else:
-            whole = self._occlusion(image)
+        shape = image.shape[:2]
+        whole = np.zeros(shape, np.float32)
+        unplaced = {}
+        for name, member in self.members.items():
+            shares = member.activation_map(image)
+            if shares is None:
+                unplaced[name] = member
+            else:
+                whole += np.float32(self.combination.weights[name]) * _enlarge(shares, shape)
+        if unplaced:
+            whole += self._occlusion(image, unplaced)
+        whole -= float(whole.mean()) * 0.5
         spread = float(np.abs(whole).max()) or 1.0
         shift = float(self.predict([image]).logit[0] - logit(self.decision.threshold))
         lean = float(np.tanh(shift / 4)) / 4  # a picture that is called real stays mostly below
         shown = 0.5 + lean + 0.5 * whole / spread * (1 - abs(lean))
         return np.asarray(np.clip(shown, 0, 1), dtype=np.float32)
 
-    def _occlusion(self, image: Image, cells: int = 8) -> NDArray[np.float32]:
+    def _occlusion(
+        self, image: Image, members: Mapping[str, Member], cells: int = 8
+    ) -> NDArray[np.float32]:
         smooth = cv2.GaussianBlur(image, (0, 0), 4.0)
         rows = np.linspace(0, image.shape[0], cells + 1).astype(int)
         columns = np.linspace(0, image.shape[1], cells + 1).astype(int)
@@ -159,9 +165,12 @@ class Detector:
                 place = np.s_[rows[row] : rows[row + 1], columns[column] : columns[column + 1]]
                 one[place] = smooth[place]
                 covered.append(one)
-        scores = self.predict([image, *covered]).logit
-        falls = (scores[0] - scores[1:]).reshape(cells, cells).astype(np.float32)
-        return _enlarge(falls, image.shape[:2])
+        falls = np.zeros(len(covered))
+        for name, member in members.items():
+            logits = member.logits([image, *covered])
+            falls += self.combination.weights[name] * (logits[0] - logits[1:])
+        grid = (falls * len(covered)).reshape(cells, cells).astype(np.float32)
+        return _enlarge(grid, image.shape[:2])
 
 
 def _enlarge(shares: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -24,10 +24,10 @@ from torch import Tensor
 
 from deepward.detectors.crops import take_crop
 
-__all__ = ["PatchDictionary", "fit_dictionary", "mirror"]
+__all__ = ["GRID", "PatchDictionary", "fit_dictionary", "mirror"]
 
 _SIDE = 6  # of a patch
-_GRID = 10  # cells along and across
+GRID = 10  # cells along and across
 _SCALES = ((32, 1), (64, 1), (128, 2))  # side of the picture, stride of the patches
 # Strides divide the side less the patch, so that the places of patches are mirror images too.
 _BLOCK = 16  # pictures at once: their responses are what takes memory
@@ -71,7 +71,7 @@ class PatchDictionary:
 
 def mirror(description: NDArray[np.float32]) -> NDArray[np.float32]:
     """What `describe` says of the mirror images, (N, D), from what it said of the pictures."""
-    maps = description.reshape(len(description), len(_SCALES), 2, -1, _GRID, _GRID)
+    maps = description.reshape(len(description), len(_SCALES), 2, -1, GRID, GRID)
     return np.ascontiguousarray(maps[:, :, ::-1, :, :, ::-1]).reshape(description.shape)
 
 
@@ -96,7 +96,7 @@ def _responses(batch: Tensor, filters: Tensor, offsets: Tensor, stride: int) -> 
     response = (F.conv2d(batch, filters, stride=stride) - mean * sums) * spread.rsqrt()
     # The threshold keeps about the strongest tenth of the responses.
     response = F.relu(response + offsets[None, :, None, None] - 0.075 * filters[0].numel() ** 0.5)
-    return F.adaptive_avg_pool2d(response, _GRID).sqrt()  # (N, K, 10, 10)
+    return F.adaptive_avg_pool2d(response, GRID).sqrt()  # (N, K, 10, 10)
 
 
 def fit_dictionary(

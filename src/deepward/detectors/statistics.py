@@ -15,6 +15,7 @@ __all__ = [
     "STATISTICS",
     "cooccurrence",
     "inconsistency",
+    "inconsistency_cells",
     "luma_chroma",
     "quality",
     "spectrum",
@@ -24,6 +25,8 @@ __all__ = [
 Pixels = NDArray[np.uint8]
 Vector = NDArray[np.float32]
 
+_CELLS = 12  # of `inconsistency`, along and across
+_CONTRASTS = 9 * 125  # of its numbers that compare the middle with the border
 _SECOND = np.array([[1, -2, 1]], np.float32)
 _SQUARE = np.array([[-1, 2, -1], [2, -4, 2], [-1, 2, -1]], np.float32) / 4
 
@@ -62,20 +65,39 @@ def inconsistency(image: Pixels) -> Vector:
     that saw the same changes made all over does not: see `benchmarks/self_blend.py`.
     """
     planes = luma_chroma(image)
-    height, width = image.shape[:2]
-    down, right = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    radius = np.hypot(down, right)
-    places = np.where(radius < 0.55, 0.0, np.where(radius > 0.8, 1.0, 2.0)).astype(np.float32)
-    shares = _shares(_triples(planes, places)[:, :2])
+    shares = _shares(_triples(planes, _middle_and_border(*image.shape[:2]))[:, :2])
     contrast = shares[:, 0] - shares[:, 1]
     return np.concatenate([contrast.ravel(), _local_energies(planes).ravel()])
 
 
-def _local_energies(planes: NDArray[np.float32], cells: int = 12) -> Vector:
-    """Log energies and ratios on a grid, less their median: (12, cells, cells)."""
+def inconsistency_cells(values: NDArray[Any]) -> NDArray[Any]:
+    """Sums what belongs to each place, where one value per number of `inconsistency` is given.
+
+    What compares the middle with the border is spread over the middle.
+
+    Args:
+        values: (2853,).
+
+    Returns:
+        (12, 12), with the same sum.
+    """
+    middle = _middle_and_border(_CELLS, _CELLS) == 0
+    local = values[_CONTRASTS:].reshape(-1, _CELLS, _CELLS).sum(0)
+    return np.asarray(local + middle * (values[:_CONTRASTS].sum() / middle.sum()))
+
+
+def _middle_and_border(height: int, width: int) -> NDArray[np.float32]:
+    """0 in the middle, 1 at the border, 2 between them: (height, width)."""
+    down, right = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    radius = np.hypot(down, right)
+    return np.where(radius < 0.55, 0.0, np.where(radius > 0.8, 1.0, 2.0)).astype(np.float32)
+
+
+def _local_energies(planes: NDArray[np.float32]) -> Vector:
+    """Log energies and ratios on a grid, less their median: (12, 12, 12)."""
 
     def pooled(values: NDArray[Any]) -> NDArray[Any]:
-        return cv2.resize(values, (cells, cells), interpolation=cv2.INTER_AREA)
+        return cv2.resize(values, (_CELLS, _CELLS), interpolation=cv2.INTER_AREA)
 
     second = pooled(cv2.Laplacian(planes, -1) ** 2)
     first = pooled(cv2.Sobel(planes, -1, 1, 0) ** 2 + cv2.Sobel(planes, -1, 0, 1) ** 2)
