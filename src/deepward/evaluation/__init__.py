@@ -4,6 +4,7 @@ from deepward.evaluation.calibration import Calibration, choose_threshold, fit_t
 from deepward.evaluation.domain_metrics import DomainMetrics
 from deepward.evaluation.intervals import Estimate, share
 from deepward.evaluation.laundering import LaunderedImages, launder
+from deepward.evaluation.localization import localization_metrics
 from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.measurement import evaluate_detector
 from deepward.evaluation.metrics import (
@@ -28,6 +29,7 @@ __all__ = [
     "evaluate_detector",
     "fit_temperature",
     "launder",
+    "localization_metrics",
     "paired_auc_difference",
     "ranking_metrics",
     "share",
