@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +84,7 @@ class _Cascades(threading.local):
         folder = Path(cv2.__file__).parent / "data"
         self.faces = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_alt2.xml"))
         self.eyes = cv2.CascadeClassifier(str(folder / "haarcascade_eye.xml"))
-        self.remembered: OrderedDict[bytes, tuple[Face, ...]] = OrderedDict()
+        self.remembered: OrderedDict[tuple[tuple[int, ...], int], tuple[Face, ...]] = OrderedDict()
 
 
 _cascades: list[_Cascades] = []  # made when first used: reading the files takes 50 ms
@@ -96,14 +95,12 @@ def find_faces(picture: Pixels) -> tuple[Face, ...]:
     if not _cascades:
         _cascades.append(_Cascades())
     state = _cascades[0]
-    key = sha256(np.ascontiguousarray(picture).data)
-    key.update(repr(picture.shape).encode())
-    digest = key.digest()
-    if digest not in state.remembered:
-        state.remembered[digest] = _look(picture, state)
+    key = picture.shape, hash(picture.tobytes())  # 64 bits, three times as fast as SHA-256
+    if key not in state.remembered:
+        state.remembered[key] = _look(picture, state)
         if len(state.remembered) > _REMEMBERED:
             state.remembered.popitem(last=False)
-    return state.remembered[digest]
+    return state.remembered[key]
 
 
 def forget_faces() -> None:
