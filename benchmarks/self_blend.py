@@ -1,6 +1,6 @@
 """Does a detector that saw self-blended photographs only find face swaps of other people?
 
-    python benchmarks/self_blend.py --train DIR --test DIR [--detector quick] [--minutes 4]
+    python benchmarks/self_blend.py --train DIR --test DIR [--detector blending] [--minutes 4]
 
 `--train` is a domain whose real pictures (train and val splits) are self-blended; the detector sees
 them and their self-blends, nothing else. `--test` is another domain: faces of its real test
@@ -39,7 +39,6 @@ def main() -> None:
     arguments.add_argument("--minutes", type=float, default=4.0)
     arguments.add_argument("--detector", default="blending")
     arguments.add_argument("--blends", type=int, default=6, help="self-blends of each photograph")
-    arguments.add_argument("--shrink", type=float, default=1.0, help="of all pictures, beforehand")
     arguments.add_argument("--whole", action="store_true", help="show whole pictures")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--without-baselines", action="store_true")
@@ -49,15 +48,13 @@ def main() -> None:
     ways = {"": blended} if options.without_baselines else {"": blended, "-unblended": unblended}
     sets = {}
     for split in ("train", "val"):
-        pictures = reals(options.train, split, options.shrink)
+        pictures = reals(options.train, split)
         for kind, fake in ways.items():
             sets[split + kind] = with_fakes(
                 pictures, fake, options.blends, split, options.seed, not options.whole
             )
         say(f"{split}: {describe(sets[split])}")
-    test = swaps(
-        reals(options.test, options.test_split, options.shrink), options.seed, not options.whole
-    )
+    test = swaps(reals(options.test, options.test_split), options.seed, not options.whole)
     say(f"test: {describe(test)}")
     runs = [("self-blends", options.detector, "")]
     if not options.without_baselines:
@@ -78,10 +75,8 @@ def main() -> None:
         print(json.dumps(results))
 
 
-def reals(domain: Path, split: str, shrink: float) -> list[Any]:
-    """Real pictures of one split, sorted by name."""
-    import cv2
-
+def reals(domain: Path, split: str) -> list[Any]:
+    """Real pictures of one split, sorted by name, on a grid of blocks other than their file's."""
     from deepward.domains.decode import decode_image
 
     files = sorted(path for path in (domain / split / "0_real").rglob("*") if path.is_file())
@@ -91,10 +86,7 @@ def reals(domain: Path, split: str, shrink: float) -> list[Any]:
     for i, file in enumerate(files):
         down, right = np.random.default_rng([8, i]).integers(0, 8, 2)
         pictures.append(np.ascontiguousarray(decode_image(file).pixels[down:, right:]))
-    if shrink == 1:
-        return pictures
-    area = cv2.INTER_AREA
-    return [cv2.resize(p, None, fx=shrink, fy=shrink, interpolation=area) for p in pictures]
+    return pictures
 
 
 def face_crop(picture: Any, job: Any) -> tuple[slice, slice]:
