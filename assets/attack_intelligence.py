@@ -69,8 +69,8 @@ def attack_intelligence(
     agents: Agents,
     reporting: Reporting,
 ) -> Iterator[dg.MaterializeResult]:
-    from deepward.agents.schemas import Brief
     from deepward.knowledge.base import open_searcher
+    from deepward.techniques.specs import Brief
 
     technique = context.partition_key
     brief = Brief(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deepward.domains import Audit, ImageSet, Manifest, PixelCache
 
 GROUP = "domains"
-CODE = code_version("domains")
+CODE = code_version("domains", "pictures", "intake")
 
 
 class AuditConfig(dg.Config):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from deepward.domains import Manifest
 
 GROUP = "evaluation"
-CODE = code_version("domains", "detectors", "evaluation")
+CODE = code_version("domains", "pictures", "metrics", "detectors", "evaluation")
 COLLECTING = code_version("domains", "detectors", "learning", "evaluation")
 
 

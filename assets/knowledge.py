@@ -12,7 +12,7 @@ from assets.versions import code_version
 from resources import ArtifactStore, Knowledge, Reporting
 
 if TYPE_CHECKING:
-    from deepward.knowledge.crawling import Crawled, CrawlReport
+    from deepward.crawling import Crawled, CrawlReport
     from deepward.knowledge.inventory import Inventory
 
 GROUP = "knowledge"
@@ -75,8 +75,8 @@ def crawled_documents(
     knowledge: Knowledge,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
+    from deepward.crawling import crawl
     from deepward.knowledge.base import allowed_sources, read_crawled
-    from deepward.knowledge.crawling import crawl
 
     begun = time.monotonic()
     files = knowledge.files(store)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deepward.domains import Manifest
 
 BASELINE = "detectors/baseline"  # also where `deepward score` looks
-CODE = code_version("domains", "detectors", "learning")
+CODE = code_version("domains", "pictures", "metrics", "detectors", "learning", "loop.py")
 
 
 class BaselineConfig(dg.Config):

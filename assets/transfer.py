@@ -32,7 +32,8 @@ def transfer_matrix(
 
     The matrix is None where no detector can be trained, or fewer than two domains be measured.
     """
-    from deepward.evaluation import Estimate, TransferMatrix
+    from deepward.evaluation import TransferMatrix
+    from deepward.metrics.intervals import Estimate
 
     rows = [manifest for manifest in manifests if trainable(manifest)]
     columns = [manifest for manifest in manifests if _both_classes(manifest, "test")]
@@ -85,7 +86,7 @@ def _cell(
 ) -> dict[str, Any]:
     def measure() -> dict[str, Any]:
         from deepward.detectors import load_detector
-        from deepward.evaluation import ranking_metrics
+        from deepward.metrics.ranking import ranking_metrics
 
         data = _large_enough(
             read_images(store, [column], "test"), trained.card.summary["minimum_size"]

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deepward.domains.demo import make_demo_domains
-from deepward.domains.pool import available_cores
+from deepward.demo import make_demo_domains
+from deepward.intake.pool import available_cores
 
 REQUIRED = 20.0
 

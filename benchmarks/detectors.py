@@ -19,8 +19,9 @@ import numpy as np
 
 from deepward.detectors import DETECTORS, Detector, decide
 from deepward.domains import ImageSet, build_cache, load_images, scan_domain
-from deepward.evaluation import launder, paired_auc_difference, ranking_metrics
 from deepward.learning import TrainingConfig, train_detector
+from deepward.metrics.ranking import paired_auc_difference, ranking_metrics
+from deepward.pictures.launder import launder
 from deepward.progress import progress_bars
 
 

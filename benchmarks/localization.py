@@ -79,7 +79,7 @@ def places(detector: Any, test: Any, folder: Path, most: int) -> dict[str, Any]:
 
 
 def by_engine(detector: Any, test: Any) -> dict[str, float | None]:
-    from deepward.evaluation import ranking_metrics
+    from deepward.metrics.ranking import ranking_metrics
 
     said = detector.predict(test.pixels)
     real = test.labels == 0

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from deepward.domains import scan_domain
-from deepward.domains.pool import available_cores
+from deepward.intake.pool import available_cores
 
 BARE = """
 import sys

@@ -99,7 +99,7 @@ def train(work: Path) -> Path:
 
 def throughput(folder: Path, files: list[Path], rounds: int) -> dict[str, float]:
     from deepward.detectors import load_detector
-    from deepward.domains import decode_image
+    from deepward.pictures.decode import decode_image
     from deepward.scoring import score_paths
 
     detector = load_detector(folder)

@@ -77,7 +77,7 @@ def main() -> None:
 
 def reals(domain: Path, split: str) -> list[Any]:
     """Real pictures of one split, sorted by name, on a grid of blocks other than their file's."""
-    from deepward.domains.decode import decode_image
+    from deepward.pictures.decode import decode_image
 
     files = sorted(path for path in (domain / split / "0_real").rglob("*") if path.is_file())
     if not files:
@@ -107,10 +107,10 @@ def encoded(picture: Any) -> Any:
 
 def job_for(picture: Any, operation: str, seed: int, **others: Any) -> Any:
     """A job on the face, or None where there is no face."""
-    from deepward.agents.schemas import EditSpec
     from deepward.synthesis.faces import CascadeLocator
     from deepward.synthesis.grabcut import GrabCutSegmenter
     from deepward.synthesis.parts import Job
+    from deepward.techniques.specs import EditSpec
 
     spec = EditSpec(
         id=f"{operation}-1",
@@ -207,8 +207,9 @@ def as_set(rows: Sequence[tuple[Any, int, str]], name: str, crop: bool) -> Any:
 
 
 def judge(detector: str, train: Any, val: Any, test: Any, options: Any) -> dict[str, Any]:
-    from deepward.evaluation import binary_metrics, launder
     from deepward.learning import TrainingConfig, train_detector
+    from deepward.metrics.ranking import binary_metrics
+    from deepward.pictures.launder import launder
     from deepward.progress import progress_bars
 
     begun = time.perf_counter()

@@ -53,7 +53,7 @@ def prepare(source: Path | None, count: int, folder: Path) -> list[Path]:
     """Exactly `count` JPEG files of 256 px with different bytes."""
     import cv2
 
-    from deepward.domains.decode import decode_image
+    from deepward.pictures.decode import decode_image
 
     folder.mkdir()
     if source is not None:
@@ -77,7 +77,8 @@ def prepare(source: Path | None, count: int, folder: Path) -> list[Path]:
 
 
 def draw_portraits(count: int) -> list[Any]:
-    from deepward.domains import decode_image, make_demo_domains
+    from deepward.demo.domains import make_demo_domains
+    from deepward.pictures.decode import decode_image
 
     with tempfile.TemporaryDirectory() as folder:
         make_demo_domains(Path(folder), images_per_class=count, size=SIDE, seed=0)
@@ -86,7 +87,7 @@ def draw_portraits(count: int) -> list[Any]:
 
 
 def spec_of(name: str) -> Any:
-    from deepward.agents.schemas import EditSpec
+    from deepward.techniques.specs import EditSpec
 
     return EditSpec(
         id=f"{name}-1",
@@ -103,7 +104,7 @@ def spec_of(name: str) -> Any:
 
 
 def measure(name: str, files: Sequence[Path], work: Path, rounds: int) -> dict[str, float]:
-    from deepward.domains.decode import decode_image
+    from deepward.pictures.decode import decode_image
     from deepward.synthesis.engines import prepare_engines
 
     learned = work / "learned"
@@ -144,7 +145,7 @@ def in_memory(task: tuple[str, list[str], str]) -> tuple[int, int, float, float]
     """Jobs, fakes made, and seconds of the engine alone and with locating and segmenting."""
     import cv2
 
-    from deepward.domains.decode import decode_image
+    from deepward.pictures.decode import decode_image
     from deepward.synthesis.engines import ENGINES
     from deepward.synthesis.faces import forget_faces
     from deepward.synthesis.parts import Rejected

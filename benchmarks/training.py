@@ -20,9 +20,10 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from deepward.detectors import DETECTORS, Network, NetworkConfig
-from deepward.learning import BalancedSampler, LoopConfig, fit
+from deepward.learning import BalancedSampler
 from deepward.learning.training import crop_batches, mixed_cross_entropy
-from tests.pictures import striped_images
+from deepward.loop import LoopConfig, fit
+from tests.drawn import striped_images
 
 ROUNDS = 5
 

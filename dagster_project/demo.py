@@ -73,7 +73,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _domain_names() -> list[str]:
-    from deepward.domains import find_domains, make_demo_domains
+    from deepward.demo.domains import make_demo_domains
+    from deepward.domains import find_domains
     from deepward.progress import progress_bars
 
     folder = domains_folder()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
-    from deepward.agents.schemas import Brief
     from deepward.knowledge.retrieval import Searcher
     from deepward.progress import Progress
+    from deepward.techniques.specs import Brief
 
 OUTPUTS = ("report.md", "attack_patterns.json", "prompts.json", "transcript.jsonl")
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from deepward.agents.backends import Request
 from deepward.agents.inputs import ReportInputs, StrategyInputs
-from deepward.agents.schemas import Brief, Evidence, Report, SubQueries, SubQuery
+from deepward.agents.schemas import Evidence, Report, SubQueries, SubQuery
+from deepward.techniques.specs import Brief
 
 BRIEF = Brief(words="Write 15 few-shot prompts to create novel image deepfakes", seed=3)
 QUERIES = SubQueries(

@@ -25,11 +25,8 @@ from deepward.agents.inputs import (
 )
 from deepward.agents.schemas import (
     AGENTS,
-    AttackPatterns,
-    Brief,
     Claim,
     Evidence,
-    PromptSet,
     Report,
     Review,
     Section,
@@ -43,6 +40,7 @@ from deepward.knowledge.documents import Page
 from deepward.knowledge.embedding import load_encoder
 from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.retrieval import Searcher
+from deepward.techniques.specs import AttackPatterns, Brief, PromptSet
 from tests.knowledge.test_corpus import FILES
 
 OPEN = Brief(words="Write 15 few-shot prompts to create novel image deepfakes", prompts=15)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from deepward.agents.backends import Answer
 from deepward.agents.brief import run_brief
 from deepward.agents.budgets import Budgets, most_input_tokens
-from deepward.agents.schemas import AGENTS, Brief, PromptSet, Report
+from deepward.agents.schemas import AGENTS, Report
 from deepward.agents.state import FLOW
 from deepward.errors import AgentError, KnowledgeError
+from deepward.techniques.specs import Brief, PromptSet
 from tests.agents.workers import (
     BRIEF,
     Worker,

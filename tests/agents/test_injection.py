@@ -16,7 +16,7 @@ from deepward.agents.brief import run_brief
 from deepward.agents.endpoint import Endpoint, EndpointBackend
 from deepward.agents.extractive import ExtractiveBackend
 from deepward.agents.huggingface import HuggingFaceBackend
-from deepward.agents.schemas import AGENTS, Brief
+from deepward.agents.schemas import AGENTS
 from deepward.agents.tools import ToolSettings, open_tools
 from deepward.agents.tools.web import ONE_PAGE
 from deepward.errors import AgentError
@@ -25,10 +25,11 @@ from deepward.knowledge.embedding import load_encoder
 from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.reading import read_document
 from deepward.knowledge.retrieval import Searcher
+from deepward.techniques.specs import Brief
 from tests.agents.poison import FAKE_CHUNK, WORDS, write_poison
 from tests.agents.tiny import make_tiny_chat
 from tests.agents.wire import serve_wire
-from tests.knowledge.crawling.web import HOME, open_site
+from tests.crawling.web import HOME, open_site
 
 BRIEF = Brief(words="Few-shot prompts for face swaps with a seam at the border", prompts=3)
 CLEAN = (

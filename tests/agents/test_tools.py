@@ -12,7 +12,7 @@ from deepward.agents.tools.web import ONE_PAGE
 from deepward.errors import AgentError, UsageError
 from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.retrieval import Searcher
-from tests.knowledge.crawling.web import HOME, open_site, page
+from tests.crawling.web import HOME, open_site, page
 from tests.knowledge.made import HashingEncoder, made_document, made_text
 
 KEYS = {"serper": "key-of-serper", "serpapi": "key-of-serpapi", "exa": "key-of-exa"}

@@ -17,9 +17,10 @@ from deepward.agents.inputs import (
     ReportInputs,
     StrategyInputs,
 )
-from deepward.agents.schemas import AGENTS, AgentName, Brief
+from deepward.agents.schemas import AGENTS, AgentName
 from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.retrieval import Searcher
+from deepward.techniques.specs import Brief
 from tests.knowledge.made import HashingEncoder, made_document
 
 BRIEF = Brief(words="Few-shot prompts for face swaps", prompts=4, regions=("mouth",))

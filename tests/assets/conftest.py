@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from dagster_project.definitions import defs
-from deepward.domains import make_demo_domains
+from deepward.demo import make_demo_domains
 from deepward.files import sha256_file
 from resources import Tracking
 

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from dagster_project import instance as prepared
-from deepward.domains import make_demo_domains
+from deepward.demo import make_demo_domains
 from deepward.files import sha256_file
 
 ROOT = Path(__file__).parents[2]

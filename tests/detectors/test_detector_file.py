@@ -9,7 +9,7 @@ import pytest
 from deepward.detectors import Detector, load_detector, save_detector
 from deepward.errors import DetectorFileError
 from deepward.learning import TrainingConfig, train_detector
-from tests.pictures import striped_images
+from tests.drawn import striped_images
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from deepward.detectors import (
     describe_training,
     fit_familiarity,
 )
-from deepward.detectors.crops import scoring_crops, take_crop
 from deepward.detectors.patches import fit_dictionary, mirror
 from deepward.detectors.statistics import inconsistency
 from deepward.errors import UsageError
-from tests.pictures import striped_images
+from deepward.pictures.crops import scoring_crops, take_crop
+from tests.drawn import striped_images
 
 
 def test_a_crop_is_native_pixels_and_small_pictures_are_mirrored() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepward.domains import PixelCache, build_cache, decode_image, load_images, scan_domain
+from deepward.domains import PixelCache, build_cache, load_images, scan_domain
 from deepward.errors import DomainError
+from deepward.pictures.decode import decode_image
 
 
 class Decodes:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepward.domains import REASONS, Manifest, build_cache, scan_domain
+from deepward.domains import Manifest, build_cache, scan_domain
+from deepward.intake.reasons import REASONS
 
 SPLITS = ("train", "val", "test")
 PLACES = [f"{split}/{name}" for split in SPLITS for name in ("0_real", "1_fake")]

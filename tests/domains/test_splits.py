@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 
 from deepward.domains import SPLITS, scan_domain
-from deepward.domains.perceptual import (
+from deepward.domains.splits import SPLIT_SHARES, split_of_group
+from deepward.pictures.hashes import (
     COARSE_LIMIT,
     FINE_LIMIT,
     near_pairs,
     perceptual_hash,
     read_hashes,
 )
-from deepward.domains.splits import SPLIT_SHARES, split_of_group
 
 
 def rows_of(folder):

@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from deepward.errors import EvaluationError
 from deepward.evaluation.domain_metrics import SCORE_COLUMNS, DomainMetrics
-from deepward.evaluation.intervals import Estimate
 from deepward.evaluation.measurement import evaluate_detector
+from deepward.metrics.intervals import Estimate
 from deepward.progress import Advance
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 from deepward.errors import EvaluationError
 from deepward.evaluation import figures
 from deepward.evaluation.domain_metrics import DomainMetrics
-from deepward.evaluation.intervals import Estimate
 from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.measurement import evaluate_detector
+from deepward.metrics.intervals import Estimate
 
 NASTY = "a$x_{$ <script>--> & é"
 OF_ONE_DOMAIN = (

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from deepward.errors import EvaluationError
-from deepward.evaluation.intervals import Estimate
 from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.measurement import evaluate_detector
+from deepward.metrics.intervals import Estimate
 
 
 def test_results_are_placed_by_row_and_column(detector: Any, invented: Callable[..., Any]) -> None:

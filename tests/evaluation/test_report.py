@@ -8,8 +8,8 @@ import pytest
 
 from deepward.evaluation import ReportData, TransferMatrix, build_report, evaluate_detector
 from deepward.evaluation.embedding import relative_path, rows_of
-from deepward.evaluation.intervals import Estimate
 from deepward.evaluation.wording import cautions, headline
+from deepward.metrics.intervals import Estimate
 
 NASTY = '<script>alert(1)</script> $x_{ --> " é'
 VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}

@@ -9,16 +9,11 @@ import pytest
 
 from deepward.detectors import Detector, save_detector
 from deepward.errors import TrainingError, UsageError
-from deepward.learning import (
-    AugmentConfig,
-    BalancedSampler,
-    TrainingConfig,
-    augment,
-    train_detector,
-)
+from deepward.learning import BalancedSampler, TrainingConfig, train_detector
 from deepward.learning.fitting import combine
+from deepward.pictures.augment import AugmentConfig, augment
 from deepward.progress import Advance
-from tests.pictures import striped_images
+from tests.drawn import striped_images
 
 
 def test_batches_are_even_over_classes_and_domains() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deepward.detectors import Detector, decide
-from deepward.domains import decode_image
+from deepward.pictures.decode import decode_image
 from deepward.progress import Advance
 from deepward.scoring import expand_paths, score_paths
 

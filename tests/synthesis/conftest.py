@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deepward.agents.schemas import EditSpec
-from deepward.domains import make_demo_domains
+from deepward.demo import make_demo_domains
+from deepward.techniques.specs import EditSpec
 
 
 def _spec(operation: str, region: str, **changes: Any) -> EditSpec:

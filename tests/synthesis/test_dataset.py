@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from deepward.domains import audit_domain, scan_domain
-from deepward.domains.decode import decode_image
 from deepward.errors import SynthesisError
 from deepward.files import sha256_file
+from deepward.pictures.decode import decode_image
 from deepward.synthesis.bases import find_bases, in_order
 from deepward.synthesis.config import SynthesisConfig
 from deepward.synthesis.dataset import SynthesisReport, synthesize

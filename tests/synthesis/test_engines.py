@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from deepward.agents.schemas import EditSpec
-from deepward.domains import decode_image
 from deepward.errors import SynthesisError
+from deepward.pictures.decode import decode_image
 from deepward.synthesis.engines import ENGINES, prepare_engines
 from deepward.synthesis.engines.blending import feathered, match_colour
 from deepward.synthesis.engines.retouch import ways_in
 from deepward.synthesis.faces import CascadeLocator, forget_faces
 from deepward.synthesis.grabcut import GrabCutSegmenter
 from deepward.synthesis.parts import Box, Engine, Job, Mask, Pixels, Rejected
+from deepward.techniques.specs import EditSpec
 
 NAMES = tuple(ENGINES)
 JobMaker = Callable[..., Job]

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepward.domains import decode_image
+from deepward.pictures.decode import decode_image
 from deepward.synthesis.faces import CascadeLocator, find_faces, forget_faces
 from deepward.synthesis.grabcut import GrabCutSegmenter
 from deepward.synthesis.parts import Box, Pixels

@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 import tests.synthesis.tiny_models as tiny
-from deepward.agents.schemas import EditSpec
 from deepward.errors import SynthesisError
 from deepward.synthesis.config import SynthesisConfig, check_config
 from deepward.synthesis.dataset import synthesize
@@ -19,6 +18,7 @@ from deepward.synthesis.parts import Box, Job, Pixels
 from deepward.synthesis.pipeline import paste_back
 from deepward.synthesis.sam import SamPredictorSegmenter, SamTransformersSegmenter, load_sam
 from deepward.synthesis.table import read_rows
+from deepward.techniques.specs import EditSpec
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,7 @@ from deepward.agents.checkpoint import (
 )
 from deepward.agents.graph import BriefGraph
 from deepward.agents.outputs import MISSING, TRANSCRIPT, UNFINISHED, write_outputs
-from deepward.agents.schemas import (
-    AGENTS,
-    AgentName,
-    AttackPatterns,
-    Brief,
-    Evidence,
-    PromptSet,
-    Report,
-)
+from deepward.agents.schemas import AGENTS, AgentName, Evidence, Report
 from deepward.agents.state import FLOW, RunState
 from deepward.agents.tools.base import Tool
 from deepward.agents.tools.choice import open_tools
@@ -36,6 +28,7 @@ from deepward.agents.transcript import Transcript
 from deepward.errors import AgentError, DeepwardError, UsageError
 from deepward.knowledge.retrieval import Searcher
 from deepward.progress import Advance, Progress, no_progress
+from deepward.techniques.specs import AttackPatterns, Brief, PromptSet
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig

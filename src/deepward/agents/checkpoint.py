@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepward.agents.backends import Backend
-from deepward.agents.schemas import AgentName, Brief
+from deepward.agents.schemas import AgentName
 from deepward.errors import AgentError
 from deepward.files import canonical_json, sha256_bytes
+from deepward.techniques.specs import Brief
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.sqlite import SqliteSaver

@@ -15,18 +15,8 @@ from deepward.agents.inputs import (
     ToolDescription,
 )
 from deepward.agents.parsing import Checked, parse
-from deepward.agents.schemas import (
-    AgentName,
-    AttackPatterns,
-    Evidence,
-    PromptSet,
-    Report,
-    Review,
-    SubQueries,
-    ToolCalls,
-)
+from deepward.agents.schemas import AgentName, Evidence, Report, Review, SubQueries, ToolCalls
 from deepward.agents.state import FIELDS, RunState
-from deepward.agents.taxonomy import load_taxonomy
 from deepward.agents.tools.base import Tool
 from deepward.agents.validation import (
     check_calls,
@@ -36,6 +26,8 @@ from deepward.agents.validation import (
     check_report,
 )
 from deepward.knowledge.index import HybridIndex
+from deepward.techniques.specs import AttackPatterns, PromptSet
+from deepward.techniques.taxonomy import load_taxonomy
 
 __all__ = ["ANSWERS", "check_work", "given_to", "shown_to_manager"]
 

@@ -2,16 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from deepward.agents.schemas import (
-    AgentName,
-    AttackPatterns,
-    Brief,
-    Evidence,
-    Line,
-    Report,
-    Slug,
-    SubQueries,
-)
+from deepward.agents.schemas import AgentName, Evidence, Report, SubQueries
+from deepward.techniques.specs import AttackPatterns, Brief, Line, Slug
 
 __all__ = [
     "CollectionInputs",

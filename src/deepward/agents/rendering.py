@@ -6,8 +6,9 @@ Nothing in it depends on the time or the place of the run: the same work gives t
 from collections.abc import Sequence
 
 from deepward.agents.markdown import escaped, quoted, table
-from deepward.agents.schemas import Brief, Evidence, Report
+from deepward.agents.schemas import Evidence, Report
 from deepward.agents.state import FLOW, RunState
+from deepward.techniques.specs import Brief
 
 __all__ = ["render_report"]
 

@@ -3,16 +3,8 @@
 from pydantic import BaseModel, ConfigDict
 
 from deepward.agents.budgets import Spent
-from deepward.agents.schemas import (
-    AGENTS,
-    AgentName,
-    AttackPatterns,
-    Brief,
-    Evidence,
-    PromptSet,
-    Report,
-    SubQueries,
-)
+from deepward.agents.schemas import AGENTS, AgentName, Evidence, Report, SubQueries
+from deepward.techniques.specs import AttackPatterns, Brief, PromptSet
 
 __all__ = ["END", "FIELDS", "FLOW", "RunState"]
 

@@ -11,12 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from deepward.agents.parsing import Checked
 from deepward.agents.schemas import (
     AgentName,
-    AttackPattern,
-    AttackPatterns,
-    Brief,
-    EditSpec,
     Evidence,
-    PromptSet,
     Report,
     Review,
     Section,
@@ -25,6 +20,7 @@ from deepward.agents.schemas import (
 )
 from deepward.knowledge.embedding import Encoder
 from deepward.knowledge.index import HybridIndex
+from deepward.techniques.specs import AttackPattern, AttackPatterns, Brief, EditSpec, PromptSet
 
 __all__ = [
     "MOST_SIMILAR",

@@ -47,9 +47,9 @@ def brief(
 
     from deepward.agents.agent_table import named_table, open_backends
     from deepward.agents.brief import run_brief
-    from deepward.agents.schemas import Brief
     from deepward.agents.tools import ToolSettings, open_tools
     from deepward.knowledge import base
+    from deepward.techniques.specs import Brief
 
     try:
         wanted = Brief(

@@ -20,7 +20,8 @@ from deepward.errors import EvaluationError, UsageError
 if TYPE_CHECKING:
     from deepward.detectors import Detector
     from deepward.domains import ImageSet, Manifest
-    from deepward.evaluation import DomainMetrics, Estimate
+    from deepward.evaluation import DomainMetrics
+    from deepward.metrics.intervals import Estimate
     from deepward.progress import Progress
 
 __all__ = ["evaluate", "evaluated"]

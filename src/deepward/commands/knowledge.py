@@ -39,8 +39,8 @@ def ingest(
     corpus and the folder DEEPWARD_DOCUMENTS. Unchanged documents cost nothing; documents that are
     gone leave the knowledge base.
     """
+    from deepward.crawling import crawl
     from deepward.knowledge import base
-    from deepward.knowledge.crawling import crawl
 
     files = base.knowledge_files()
     settings = base.KnowledgeSettings.from_environment()

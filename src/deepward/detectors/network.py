@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from deepward.detectors.backbones import build_backbone
 from deepward.detectors.config import NetworkConfig
-from deepward.detectors.crops import scoring_crops
 from deepward.detectors.representations import build_representation
+from deepward.pictures.crops import scoring_crops
 
 __all__ = ["Network"]
 

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepward.detectors.crops import take_crop
+from deepward.pictures.crops import take_crop
 
 __all__ = ["GRID", "PatchDictionary", "fit_dictionary", "mirror"]
 

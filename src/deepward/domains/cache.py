@@ -25,9 +25,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from deepward.domains.manifest import Manifest
-from deepward.domains.pool import Failure, run_tasks
 from deepward.errors import DomainError
 from deepward.files import atomic_file, canonical_json, sha256_bytes
+from deepward.intake.pool import Failure, run_tasks
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["PixelCache", "build_cache"]

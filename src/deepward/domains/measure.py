@@ -12,12 +12,12 @@ from typing import Any
 
 import cv2
 
-from deepward.domains.containers import EXTENSIONS
-from deepward.domains.decode import decode_image, read_bytes
-from deepward.domains.landmarks import Sight, describe_landmarks, see, show_same_place
-from deepward.domains.perceptual import perceptual_hash
 from deepward.errors import UnreadableImage
 from deepward.files import sha256_bytes
+from deepward.pictures.containers import EXTENSIONS
+from deepward.pictures.decode import decode_image, read_bytes
+from deepward.pictures.hashes import perceptual_hash
+from deepward.pictures.keypoints import Sight, describe_landmarks, see, show_same_place
 
 __all__ = [
     "MEASURED",

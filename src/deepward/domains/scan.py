@@ -19,14 +19,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from deepward.domains.landmarks import crop_candidates
 from deepward.domains.layout import FoundFile, escape_path, has_declared_splits, list_files
 from deepward.domains.manifest import MANIFEST_COLUMNS, MANIFEST_SCHEMA, Manifest, to_pandas
 from deepward.domains.measure import MEASURED
 from deepward.domains.metadata import FileFacts, read_metadata
-from deepward.domains.pool import Failure, available_cores, run_tasks
 from deepward.domains.splits import arrange
 from deepward.files import atomic_file
+from deepward.intake.pool import Failure, available_cores, run_tasks
+from deepward.pictures.keypoints import crop_candidates
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["scan_domain"]

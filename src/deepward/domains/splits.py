@@ -26,8 +26,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from deepward.domains.layout import SPLITS
-from deepward.domains.perceptual import near_pairs, read_hashes
 from deepward.files import sha256_bytes
+from deepward.pictures.hashes import near_pairs, read_hashes
 
 __all__ = ["SPLIT_SHARES", "arrange", "split_of_group"]
 

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from deepward.errors import EvaluationError
-from deepward.evaluation.intervals import Estimate
-from deepward.evaluation.metrics import METRICS, RANKING_METRICS
+from deepward.metrics.intervals import Estimate
+from deepward.metrics.ranking import METRICS, RANKING_METRICS
 
 __all__ = ["SCORE_COLUMNS", "DomainMetrics"]
 

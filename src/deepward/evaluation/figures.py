@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from deepward.errors import EvaluationError
 from deepward.evaluation.domain_metrics import NOT_APPLICABLE, UNKNOWN_TECHNIQUE, DomainMetrics
-from deepward.evaluation.intervals import Estimate
 from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.style import (
     FAKE,
@@ -27,6 +26,7 @@ from deepward.evaluation.style import (
     new_figure,
 )
 from deepward.evaluation.wording import METRIC_TITLES
+from deepward.metrics.intervals import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepward.errors import EvaluationError
-from deepward.evaluation.intervals import Estimate, bootstrap
+from deepward.metrics.intervals import Estimate, bootstrap
 
 __all__ = ["localization_metrics"]
 

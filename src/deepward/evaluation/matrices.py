@@ -6,7 +6,7 @@ from typing import Any
 
 from deepward.errors import EvaluationError
 from deepward.evaluation.domain_metrics import DomainMetrics
-from deepward.evaluation.intervals import Estimate
+from deepward.metrics.intervals import Estimate
 
 __all__ = ["TransferMatrix"]
 

@@ -16,13 +16,13 @@ from deepward.evaluation.domain_metrics import (
     UNKNOWN_TECHNIQUE,
     DomainMetrics,
 )
-from deepward.evaluation.intervals import Estimate, share
-from deepward.evaluation.laundering import LaunderedImages, laundered_size
-from deepward.evaluation.metrics import (
+from deepward.metrics.intervals import Estimate, share
+from deepward.metrics.ranking import (
     binary_metrics,
     paired_auc_difference,
     ranking_metrics,
 )
+from deepward.pictures.launder import LaunderedImages, laundered_size
 from deepward.progress import Advance, Progress, no_progress
 
 if TYPE_CHECKING:

@@ -30,7 +30,6 @@ from deepward.evaluation.figures import (
     roc_figure,
     score_histograms,
 )
-from deepward.evaluation.intervals import Estimate
 from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.montage import pick_extremes
 from deepward.evaluation.wording import (
@@ -42,6 +41,7 @@ from deepward.evaluation.wording import (
     percent,
     signed,
 )
+from deepward.metrics.intervals import Estimate
 
 __all__ = ["ReportData", "build_report"]
 
@@ -225,7 +225,7 @@ def _pictures(data: ReportData, found: DomainMetrics) -> list[dict[str, Any]]:
 
 def _sources(data: ReportData) -> list[dict[str, Any]]:
     """What the folders held: counts per split, what was set aside and why, the audit."""
-    from deepward.domains.reasons import REASONS
+    from deepward.intake.reasons import REASONS
 
     names = dict.fromkeys([f.domain for f in data.domains] + sorted({*data.audits, *data.counts}))
     sources = []

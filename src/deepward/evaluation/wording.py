@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepward.evaluation.domain_metrics import DomainMetrics
-from deepward.evaluation.intervals import Estimate
+from deepward.metrics.intervals import Estimate
 
 __all__ = ["GLOSSARY", "METRIC_TITLES", "cautions", "headline"]
 

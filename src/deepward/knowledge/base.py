@@ -28,7 +28,7 @@ from deepward.knowledge.retrieval import Searcher
 from deepward.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from deepward.knowledge.crawling import Crawled, Source
+    from deepward.crawling import Crawled, Source
     from deepward.knowledge.inventory import Folder, Inventory
 
 __all__ = [
@@ -159,7 +159,7 @@ def add(files: KnowledgeFiles, paths: Iterable[Path] = (), urls: Iterable[str] =
         UsageError: there is no such path, it holds the knowledge base itself, or an address is
             none that may be fetched.
     """
-    from deepward.knowledge.crawling import Source, SourcesError
+    from deepward.crawling import Source, SourcesError
 
     before = _added(files)
     places = [Path(os.path.abspath(path)) for path in paths]
@@ -231,7 +231,7 @@ def allowed_sources(files: KnowledgeFiles, settings: KnowledgeSettings) -> "list
     Raises:
         SourcesError: the list cannot be read.
     """
-    from deepward.knowledge.crawling import Source, load_sources
+    from deepward.crawling import Source, load_sources
 
     listed = []
     if settings.sources != "none":
@@ -243,7 +243,7 @@ def allowed_sources(files: KnowledgeFiles, settings: KnowledgeSettings) -> "list
 
 def read_crawled(files: KnowledgeFiles) -> "Crawled":
     """What the crawler has fetched so far."""
-    from deepward.knowledge.crawling import Crawled
+    from deepward.crawling import Crawled
 
     return Crawled.open(files.crawl)
 

@@ -16,13 +16,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deepward.domains.pool import Failure, available_cores, run_tasks
 from deepward.errors import KnowledgeError
 from deepward.files import atomic_file, canonical_json
+from deepward.intake.memory import ScanMemory
+from deepward.intake.pool import Failure, available_cores, run_tasks
 from deepward.knowledge.documents import Document
 from deepward.knowledge.folders import Folder, FoundFile, list_files
 from deepward.knowledge.reading import REASONS, assemble
-from deepward.knowledge.scan_memory import ScanMemory
 from deepward.knowledge.texts import load_text, reader_version, text_file
 from deepward.progress import Advance, Progress, no_progress
 

@@ -27,14 +27,16 @@ from deepward.detectors import (
     NetworkConfig,
     fit_familiarity,
 )
-from deepward.detectors.crops import take_crop
 from deepward.domains import ImageSet
 from deepward.errors import TrainingError, UsageError
-from deepward.evaluation import binary_metrics, choose_threshold, fit_temperature, launder
-from deepward.learning.augment import AugmentConfig, augment
 from deepward.learning.fitting import combine, cross_fit, importance
-from deepward.learning.loop import Batch, LoopConfig, fit
 from deepward.learning.sampling import BalancedSampler
+from deepward.loop import Batch, LoopConfig, fit
+from deepward.metrics.calibration import choose_threshold, fit_temperature
+from deepward.metrics.ranking import binary_metrics
+from deepward.pictures.augment import AugmentConfig, augment
+from deepward.pictures.crops import take_crop
+from deepward.pictures.launder import launder
 from deepward.progress import Progress, no_progress
 
 __all__ = ["TrainingConfig", "crop_batches", "train_detector"]

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deepward.domains.decode import MAXIMUM_PIXELS
+from deepward.pictures.decode import MAXIMUM_PIXELS
 from deepward.scoring.reading import Reading, read_picture
 
 __all__ = ["ReadAhead"]

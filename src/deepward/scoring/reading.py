@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.domains.decode import decode_image
-from deepward.domains.reasons import REASONS
 from deepward.errors import UnreadableImage
+from deepward.intake.reasons import REASONS
+from deepward.pictures.decode import decode_image
 from deepward.scoring.kinds import HEAD_BYTES, kind_of
 
 __all__ = ["Reading", "read_picture"]

@@ -10,7 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from deepward.domains.decode import decode_image, read_bytes
 from deepward.domains.layout import (
     CLASS_FOLDERS,
     IMAGE_EXTENSIONS,
@@ -21,6 +20,7 @@ from deepward.domains.layout import (
 )
 from deepward.errors import SynthesisError, UnreadableImage
 from deepward.files import sha256_bytes
+from deepward.pictures.decode import decode_image, read_bytes
 from deepward.synthesis.config import SynthesisConfig
 from deepward.synthesis.parts import Pixels, Rejected
 from deepward.synthesis.provenance import CAPTURE, stated

@@ -23,10 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from deepward.agents.schemas import EditSpec
-from deepward.domains.pool import Failure, available_cores, run_tasks
 from deepward.errors import SynthesisError
 from deepward.files import sha256_file, write_json
+from deepward.intake.pool import Failure, available_cores, run_tasks
 from deepward.progress import Advance, Progress, no_progress
 from deepward.synthesis.bases import find_bases, in_order, open_base
 from deepward.synthesis.config import SynthesisConfig, check_config
@@ -50,6 +49,7 @@ from deepward.synthesis.workplace import (
     recipe_of,
     refuse_foreign,
 )
+from deepward.techniques.specs import EditSpec
 
 __all__ = ["SynthesisReport", "synthesize"]
 

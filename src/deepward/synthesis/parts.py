@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.agents.schemas import EditSpec
+from deepward.techniques.specs import EditSpec
 
 __all__ = ["Box", "Engine", "Job", "Locator", "Mask", "Pixels", "Rejected", "Segmenter"]
 

@@ -16,13 +16,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from deepward.agents.schemas import EditSpec
 from deepward.files import canonical_json, sha256_bytes
 from deepward.synthesis.bases import open_base
 from deepward.synthesis.config import SynthesisConfig, engine_for
 from deepward.synthesis.loading import Parts, load_parts
 from deepward.synthesis.parts import Box, Engine, Job, Locator, Mask, Pixels, Rejected
 from deepward.synthesis.provenance import encode, source_type
+from deepward.techniques.specs import EditSpec
 
 __all__ = [
     "WORKERS",

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from deepward.agents.schemas import EditSpec
 from deepward.errors import UnreadableImage
 from deepward.files import canonical_json, sha256_bytes
 from deepward.synthesis.bases import BasePicture, ListedBase, identify_base
 from deepward.synthesis.config import SynthesisConfig, engine_for
+from deepward.techniques.specs import EditSpec
 
 __all__ = ["CHUNKS", "Plan"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deepward.agents.schemas import EditSpec
 from deepward.errors import SynthesisError
+from deepward.techniques.specs import EditSpec
 
 __all__ = ["MAXIMUM_BYTES", "Prompts", "RefusedSpec", "check_specs", "read_prompts"]
 

@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from deepward.agents.schemas import EditSpec
 from deepward.domains.layout import SPLITS
 from deepward.errors import SynthesisError
 from deepward.files import canonical_json, sha256_bytes, sha256_file, write_json
@@ -25,6 +24,7 @@ from deepward.synthesis.planning import CHUNKS
 from deepward.synthesis.prompts import RefusedSpec
 from deepward.synthesis.provenance import lengthen
 from deepward.synthesis.weights import weights_hash
+from deepward.techniques.specs import EditSpec
 
 __all__ = [
     "READY",

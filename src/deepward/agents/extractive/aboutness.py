@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepward.agents.extractive.sentences import Sentence, SentenceVectors
 from deepward.agents.schemas import Evidence
-from deepward.agents.taxonomy import Taxonomy, Technique, Topic, matcher
+from deepward.techniques.taxonomy import Taxonomy, Technique, Topic, matcher
 
 __all__ = ["ON_TOPIC", "OWN", "Aboutness", "answers_heading", "defines", "is_named", "topic_scores"]
 

@@ -20,10 +20,10 @@ from deepward.agents.inputs import (
     ReviewInputs,
     StrategyInputs,
 )
-from deepward.agents.taxonomy import load_taxonomy
 from deepward.errors import AgentError
 from deepward.files import canonical_json
 from deepward.knowledge.embedding import Encoder
+from deepward.techniques.taxonomy import load_taxonomy
 
 __all__ = ["EXTRACTIVE", "ExtractiveBackend"]
 

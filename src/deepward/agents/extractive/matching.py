@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from deepward.agents.extractive.aboutness import ON_TOPIC, OWN, Aboutness
 from deepward.agents.extractive.sentences import Sentence
-from deepward.agents.schemas import Brief, Modality
-from deepward.agents.taxonomy import Artefact, Region, Taxonomy, Technique
+from deepward.techniques.specs import Brief, Modality
+from deepward.techniques.taxonomy import Artefact, Region, Taxonomy, Technique
 
 __all__ = ["Match", "Reader"]
 

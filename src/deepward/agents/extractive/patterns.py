@@ -10,9 +10,9 @@ from deepward.agents.extractive.feedback import regions_missing
 from deepward.agents.extractive.matching import Match, Reader
 from deepward.agents.extractive.sentences import Sentence, quotable
 from deepward.agents.inputs import PatternInputs
-from deepward.agents.schemas import AttackPattern, AttackPatterns, Difficulty
-from deepward.agents.taxonomy import Taxonomy
 from deepward.errors import AgentError
+from deepward.techniques.specs import AttackPattern, AttackPatterns, Difficulty
+from deepward.techniques.taxonomy import Taxonomy
 
 __all__ = ["synthesize"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from deepward.agents.extractive.feedback import rejected_numbers
 from deepward.agents.extractive.sentences import SentenceVectors
 from deepward.agents.inputs import PromptInputs
-from deepward.agents.schemas import AttackPattern, EditSpec, Operation, PromptSet
-from deepward.agents.taxonomy import Taxonomy
+from deepward.techniques.specs import AttackPattern, EditSpec, Operation, PromptSet
+from deepward.techniques.taxonomy import Taxonomy
 
 __all__ = ["compose_prompts"]
 

@@ -12,7 +12,7 @@ from deepward.agents.extractive.prose import split_prose
 from deepward.agents.extractive.sentences import Sentence, SentenceVectors
 from deepward.agents.inputs import RefinementInputs
 from deepward.agents.schemas import Claim, Evidence, Report, Section
-from deepward.agents.taxonomy import Taxonomy
+from deepward.techniques.taxonomy import Taxonomy
 
 __all__ = ["disagreement", "refine"]
 

@@ -19,7 +19,7 @@ from deepward.agents.extractive.ranking import centrality, choose
 from deepward.agents.extractive.sentences import Sentence, SentenceVectors, quotable
 from deepward.agents.inputs import ReportInputs
 from deepward.agents.schemas import Claim, Report, Section
-from deepward.agents.taxonomy import Taxonomy, Technique
+from deepward.techniques.taxonomy import Taxonomy, Technique
 
 __all__ = ["write_report"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from deepward.agents.extractive.feedback import quoted, regions_missing
 from deepward.agents.inputs import StrategyInputs
 from deepward.agents.schemas import SubQueries, SubQuery
-from deepward.agents.taxonomy import Taxonomy, Technique
+from deepward.techniques.taxonomy import Taxonomy, Technique
 
 __all__ = ["key_phrases", "plan_queries"]
 

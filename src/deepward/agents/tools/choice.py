@@ -9,8 +9,8 @@ from deepward.agents.tools.knowledge_search import KnowledgeSearch
 from deepward.agents.tools.services import SERVICES
 from deepward.agents.tools.storing import EvidenceStore
 from deepward.agents.tools.web import ONE_PAGE, Addresses, FetchPage, WebSearch
+from deepward.crawling import CrawlConfig
 from deepward.errors import UsageError
-from deepward.knowledge.crawling import CrawlConfig
 from deepward.knowledge.retrieval import Searcher
 
 __all__ = ["WEB_TOOLS", "ToolSettings", "open_tools"]

@@ -71,8 +71,8 @@ def _ask_semantic_scholar(service: Service, key: str, words: str, most: int) -> 
 
 
 def _ask_arxiv(service: Service, key: str, words: str, most: int) -> list[Found]:
+    from deepward.crawling.feeds import read_feed
     from deepward.errors import UnreadableDocument
-    from deepward.knowledge.crawling.feeds import read_feed
 
     plain = " AND ".join(f"all:{word}" for word in re.findall(r"\w+", words)[:12])
     params = {"search_query": plain, "max_results": str(most), "sortBy": "relevance"}

@@ -7,9 +7,9 @@ from deepward.agents.schemas import Evidence, SubQuery
 from deepward.agents.tools.base import check_query
 from deepward.agents.tools.services import Service
 from deepward.agents.tools.storing import EvidenceStore, found_document
+from deepward.crawling import CrawlConfig, Crawled, Source, crawl
+from deepward.crawling.addresses import RefusedAddress, check_address, normalise
 from deepward.errors import AgentError, UsageError
-from deepward.knowledge.crawling import CrawlConfig, Crawled, Source, crawl
-from deepward.knowledge.crawling.addresses import RefusedAddress, check_address, normalise
 
 __all__ = ["ONE_PAGE", "Addresses", "FetchPage", "WebSearch"]
 

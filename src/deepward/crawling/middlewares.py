@@ -1,0 +1,82 @@
+"""What every request of the crawling process passes: the check of its address, and robots.txt."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import scrapy
+from scrapy import exceptions
+from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
+
+from deepward.crawling.addresses import RefusedAddress, check_address
+from deepward.crawling.frontier import Answer
+from deepward.crawling.resolver import refused_names
+
+__all__ = ["Guard", "Refused", "Robots", "private_host"]
+
+MAX_ROBOTS = 500 * 1024  # bytes of robots.txt that count (RFC 9309, 2.5)
+
+
+class Refused(exceptions.IgnoreRequest):
+    """A request that is not made, and how that is written down."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.reason)
+        self.answer = answer
+
+
+class Guard:
+    """Downloader middleware: no request leaves, also after a redirect, without the check."""
+
+    def __init__(self, allow_private_hosts: tuple[str, ...]) -> None:
+        self._allow = allow_private_hosts
+
+    @classmethod
+    def from_crawler(cls, crawler: Any) -> "Guard":
+        return cls(tuple(crawler.settings.getlist("ALLOW_PRIVATE_HOSTS")))
+
+    def process_request(self, request: scrapy.Request) -> None:
+        try:
+            check_address(request.url, request.meta.get("hosts"), self._allow)
+        except RefusedAddress as error:
+            raise Refused(Answer("refused", error.reason)) from None
+
+
+class Robots(RobotsTxtMiddleware):
+    """Scrapy's, with RFC 9309 where a server is in trouble: unreachable means all is disallowed."""
+
+    def __init__(self, crawler: Any) -> None:
+        super().__init__(crawler)
+        self._unreachable: dict[str, str] = {}  # host and port: what went wrong
+
+    async def process_request(self, request: scrapy.Request, spider: Any = None) -> None:
+        try:
+            await super().process_request(request)
+        except exceptions.IgnoreRequest:
+            parts = urlsplit(request.url)
+            if parts.hostname in refused_names:
+                raise Refused(private_host(parts.hostname)) from None
+            problem = self._unreachable.get(parts.netloc)
+            if problem is not None:
+                raise Refused(Answer("failed", "robots_unreachable", problem)) from None
+            raise Refused(Answer("refused", "robots")) from None
+
+    async def _parse_robots(self, response: Any, netloc: str, request: scrapy.Request) -> None:
+        body = response.body[:MAX_ROBOTS] if response.status == 200 else b""
+        if response.status >= 500 or response.status == 429:
+            body = self._closed(netloc, f"robots.txt answers {response.status}.")
+        await super()._parse_robots(response.replace(body=body), netloc, request)
+
+    def _robots_error(self, error: Exception, netloc: str) -> None:
+        body = self._closed(netloc, f"robots.txt: {' '.join(str(error).split())}")
+        waiting: Any = self._parsers[netloc]
+        self._parsers[netloc] = self._parserimpl.from_crawler(self.crawler, body)
+        waiting.callback(self._parsers[netloc])
+
+    def _closed(self, netloc: str, problem: str) -> bytes:
+        self._unreachable[netloc] = problem
+        return b"User-agent: *\nDisallow: /\n"
+
+
+def private_host(host: str) -> Answer:
+    detail = f"{host} has the private address {refused_names[host]}."
+    return Answer("refused", "private_address", detail)

@@ -1,0 +1,1 @@
+"""What comes from outside: one walker, one watched pool, one memory, one list of reasons."""

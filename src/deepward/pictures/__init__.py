@@ -1,0 +1,1 @@
+"""Pictures: decoding, containers, perceptual hashes, crops, laundering, augmentation."""

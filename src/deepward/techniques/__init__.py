@@ -1,0 +1,1 @@
+"""What techniques there are, and the specs that carry one from agents to synthesis."""
