@@ -189,6 +189,7 @@ def swaps(pictures: Sequence[Any], seed: int, crop: bool) -> Any:
 def as_set(rows: Sequence[tuple[Any, int, str]], name: str, crop: bool) -> Any:
     """The pictures encoded, then cropped to the face as it was found in the real one."""
     from deepward.domains import ImageSet
+    from deepward.files import sha256_bytes
 
     labels = np.array([label for _, label, _ in rows], np.int64)
     pixels, view = [], (slice(None), slice(None))
@@ -203,6 +204,8 @@ def as_set(rows: Sequence[tuple[Any, int, str]], name: str, crop: bool) -> Any:
         techniques=np.array(["blend" if label else "" for label in labels]),
         groups=np.array([group for _, _, group in rows]),
         paths=tuple(f"{name}/{i}.jpg" for i in range(len(rows))),
+        hashes=tuple(sha256_bytes(picture.tobytes()) for picture in pixels),
+        splits=(name,) * len(rows),
     )
 
 

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from deepward.domains import ImageSet
+from deepward.files import sha256_bytes
 
 
 def striped_images(
@@ -35,4 +36,6 @@ def striped_images(
         techniques=np.array(["" if not label else "upsampling" for label in labels]),
         groups=np.array(names),
         paths=tuple(names),
+        hashes=tuple(sha256_bytes(picture.tobytes()) for picture in pixels),
+        splits=("train",) * count,
     )

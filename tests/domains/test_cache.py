@@ -110,11 +110,15 @@ def test_an_image_set_joins_domains_and_reads_lazily(domain, tmp_path, draw, sav
     assert images.paths[-1] == "other/test/1_fake/blend/4.png"
     assert np.array_equal(images.pixels[-1], np.asarray(draw(204, (80, 48))))
     assert len(set(images.groups)) == 9
+    assert images.splits == ("test",) * 9
+    shown = manifests[1].usable("test")["content_hash"].tolist()
+    assert images.hashes[4:] == tuple(shown) and images.joined(images).hashes == 2 * images.hashes
 
     part = images.subset(images.labels == 0)
     assert part.paths == images.paths[:2]
     turned = images.subset([8, 0])
     assert turned.paths == (images.paths[8], images.paths[0])
+    assert turned.hashes == (images.hashes[8], images.hashes[0])
     assert np.array_equal(turned.pixels[0], images.pixels[8])
     assert len(images.subset(slice(2, 5)).pixels) == 3
     assert len(images.subset([])) == 0

@@ -67,7 +67,9 @@ class ImageSet:
         domains: (N,) name of each picture's domain.
         techniques: (N,) "" where unknown.
         groups: (N,) "<domain>/<group>": the unit to resample by.
-        paths: "<domain>/<path below the domain's folder>".
+        paths: (N,) "<domain>/<path below the domain's folder>".
+        hashes: (N,) SHA-256 of each picture's file, hex.
+        splits: (N,) "train", "val" or "test".
     """
 
     pixels: Sequence[NDArray[np.uint8]]
@@ -76,6 +78,8 @@ class ImageSet:
     techniques: NDArray[np.str_]
     groups: NDArray[np.str_]
     paths: tuple[str, ...]
+    hashes: tuple[str, ...]
+    splits: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -89,6 +93,8 @@ class ImageSet:
             techniques=np.concatenate([self.techniques, other.techniques]),
             groups=np.concatenate([self.groups, other.groups]),
             paths=self.paths + other.paths,
+            hashes=self.hashes + other.hashes,
+            splits=self.splits + other.splits,
         )
 
     def subset(self, index: NDArray[Any] | Sequence[int] | Sequence[bool] | slice) -> "ImageSet":
@@ -112,6 +118,8 @@ class ImageSet:
             techniques=self.techniques[chosen],
             groups=self.groups[chosen],
             paths=tuple(self.paths[i] for i in chosen),
+            hashes=tuple(self.hashes[i] for i in chosen),
+            splits=tuple(self.splits[i] for i in chosen),
         )
 
 
@@ -131,7 +139,7 @@ def load_images(
     if len(manifests) != len(caches):
         raise DomainError(f"{len(manifests)} manifests cannot go with {len(caches)} caches.")
     places: list[tuple[int, str]] = []
-    labels, domains, techniques, groups, paths = [], [], [], [], []
+    labels, domains, techniques, groups, paths, splits = [], [], [], [], [], []
     for number, (manifest, cache) in enumerate(zip(manifests, caches, strict=True)):
         rows = manifest.usable(split)
         keys = [str(key) for key in rows["content_hash"]]
@@ -147,6 +155,7 @@ def load_images(
         techniques += rows["technique"].fillna("").tolist()
         groups += [f"{manifest.domain}/{group}" for group in rows["group"]]
         paths += [f"{manifest.domain}/{path}" for path in rows["path"]]
+        splits += rows["split"].tolist()
     return ImageSet(
         pixels=_CachedPixels(tuple(caches), tuple(places)),
         labels=np.array(labels, dtype=np.int64),
@@ -154,4 +163,6 @@ def load_images(
         techniques=np.array(techniques, dtype=np.str_),
         groups=np.array(groups, dtype=np.str_),
         paths=tuple(paths),
+        hashes=tuple(key for _, key in places),
+        splits=tuple(splits),
     )
