@@ -41,10 +41,10 @@ DEMO_DOMAINS = (
 SOURCES = (
     "anatomy",
     "camera",
-    "demo_pictures",
-    "features",
+    "face_parts",
     "forgeries",
     "hair",
+    "pictures",
     "portraits",
     "shading",
     "textures",
