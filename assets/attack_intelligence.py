@@ -13,12 +13,12 @@ from assets.checks import PROMPT_CHECKS, REPORT_CHECKS, prompt_checks, report_ch
 from assets.metadata import table
 from assets.partitions import technique_partitions
 from assets.steps import artefact_facts
-from assets.versions import code_version
 from deepward.files import sha256_file
+from deepward.versions import code_version
 from resources import Agents, ArtifactStore, Kept, Knowledge, Reporting
 
 GROUP = "attack_intelligence"
-CODE = code_version("knowledge", "agents")
+CODE = code_version("deepward.agents.brief", "deepward.agents.agent_table")
 _CITED = re.compile(r"chunk `([0-9a-f]{16})`")  # in the report's list of sources
 MOST_CHARACTERS = 40_000  # of a report in metadata
 

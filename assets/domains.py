@@ -9,15 +9,16 @@ from assets.checks import AUDIT_CHECKS, audit_checks
 from assets.metadata import audit_metadata, manifest_metadata
 from assets.partitions import domain_partitions, every_domain_at_once
 from assets.steps import Made, domains_result, each_domain
-from assets.versions import code_version
 from deepward.errors import DomainError
+from deepward.versions import code_version
 from resources import ArtifactStore, DomainFolders, Reporting
 
 if TYPE_CHECKING:
     from deepward.domains import Audit, ImageSet, Manifest, PixelCache
 
 GROUP = "domains"
-CODE = code_version("domains", "pictures", "intake")
+CODE = code_version("deepward.domains.scan_domain", "deepward.domains.Manifest")
+AUDITING = code_version("deepward.domains.audit_domain")
 
 
 class AuditConfig(dg.Config):
@@ -131,7 +132,7 @@ def domain_manifest(
     deps=[domain_manifest],
     group_name=GROUP,
     kinds={"json", "scikitlearn"},
-    code_version=CODE,
+    code_version=AUDITING,
     check_specs=AUDIT_CHECKS,
     description="Shortcut audit of a domain: a classifier that sees only size, format, "
     "quantization tables, bits per pixel and metadata, never a picture. An AUC above 0.55 means "
@@ -153,7 +154,7 @@ def domain_audit(
             made_by="domain_audit",
             inputs={"domain_manifest": manifest.content_hash},
             config={"seed": config.seed},
-            code_version=CODE,
+            code_version=AUDITING,
             refresh=config.refresh,
         )
         return Made(kept, audit_metadata(store.read_json(kept)))

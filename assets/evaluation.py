@@ -30,7 +30,7 @@ from assets.metadata import domain_metadata, metrics_metadata, report_metadata
 from assets.partitions import domain_partitions, every_domain_at_once
 from assets.steps import Made, domains_result, each_domain, single_result
 from assets.transfer import transfer_matrix
-from assets.versions import code_version
+from deepward.versions import code_version
 from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
 
@@ -38,8 +38,15 @@ if TYPE_CHECKING:
     from deepward.domains import Manifest
 
 GROUP = "evaluation"
-CODE = code_version("domains", "pictures", "metrics", "detectors", "evaluation")
-COLLECTING = code_version("domains", "detectors", "learning", "evaluation")
+CODE = code_version(
+    "deepward.evaluation.evaluate_detector",
+    "deepward.detectors.load_detector",
+    "deepward.domains.load_images",
+    "deepward.evaluation.figures",
+    "deepward.evaluation.montage",
+)
+COLLECTING = code_version("deepward.evaluation.TransferMatrix")
+REPORTING = code_version("deepward.evaluation.build_report", "deepward.detectors.load_detector")
 
 
 def _after(asset: str) -> dg.AutomationCondition[dg.AssetKey]:
@@ -173,7 +180,7 @@ def metrics(
     deps=[metrics, domain_metrics, domain_audit, baseline_detector],
     group_name=GROUP,
     kinds={"html"},
-    code_version=CODE,
+    code_version=REPORTING,
     automation_condition=_after("metrics"),
     description="One self-contained HTML page for a reader who knows nothing of the detector yet: "
     "what it was trained on, how good it is, where it fails, what the data leak, and its limits.",
@@ -200,7 +207,7 @@ def evaluation_report(
         made_by="evaluation_report",
         inputs={"metrics": store.version(METRICS) or "", **_versions(store, measured, manifests)},
         config={},
-        code_version=CODE,
+        code_version=REPORTING,
     )
     return single_result(Made(kept, report_metadata(kept, measured)))
 

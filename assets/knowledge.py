@@ -8,7 +8,7 @@ import dagster as dg
 from assets.checks import INDEX_CHECKS, index_checks
 from assets.metadata import table
 from assets.steps import Made, single_result
-from assets.versions import code_version
+from deepward.versions import code_version
 from resources import ArtifactStore, Knowledge, Reporting
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deepward.knowledge.inventory import Inventory
 
 GROUP = "knowledge"
-CODE = code_version("knowledge")
+CODE = code_version("deepward.knowledge.base", "deepward.crawling.crawl")
 MOST_ROWS = 100  # of a table in metadata
 
 

@@ -12,10 +12,10 @@ from pydantic import Field
 from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
 from assets.metadata import detector_metadata
 from assets.steps import Made, single_result
-from assets.versions import code_version
 from deepward.errors import TrainingError
 from deepward.files import canonical_json, sha256_bytes
 from deepward.progress import Progress
+from deepward.versions import code_version
 from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
 
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from deepward.domains import Manifest
 
 BASELINE = "detectors/baseline"  # also where `deepward score` looks
-CODE = code_version("domains", "pictures", "metrics", "detectors", "learning", "loop.py")
+CODE = code_version(
+    "deepward.learning.train_detector",
+    "deepward.detectors.save_detector",
+    "deepward.domains.load_images",
+)
 
 
 class BaselineConfig(dg.Config):

@@ -11,10 +11,10 @@ from assets.checks import FEWSHOT_CHECKS, fewshot_checks
 from assets.metadata import picture, table
 from assets.partitions import domain_partitions, technique_partitions
 from assets.steps import Made, single_result
-from assets.versions import code_version
 from deepward.errors import DomainError
 from deepward.files import sha256_file
 from deepward.progress import Progress
+from deepward.versions import code_version
 from resources import ArtifactStore, DomainFolders, Reporting
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deepward.synthesis.config import SynthesisConfig
 
 GROUP = "synthesis"
-CODE = code_version("domains", "synthesis")
+CODE = code_version("deepward.synthesis", "deepward.domains.audit", "deepward.domains.scan")
 PREFIX = "fewshot_"
 MONTAGE_WIDTH = 480
 

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 from assets.domains import read_images
 from assets.learning import CODE as LEARNING_CODE
 from assets.learning import describe, trainable
-from assets.versions import code_version
 from deepward.errors import TrainingError
 from deepward.progress import Advance, Progress
+from deepward.versions import code_version
 from resources import ArtifactStore, Kept
 
 if TYPE_CHECKING:
     from deepward.domains import ImageSet, Manifest
     from deepward.evaluation import TransferMatrix
 
-CODE = code_version("domains", "detectors", "learning", "evaluation")
+CODE = code_version(
+    "deepward.detectors.load_detector",
+    "deepward.domains.load_images",
+    "deepward.metrics.ranking_metrics",
+)
 RESAMPLES = 400
 
 
