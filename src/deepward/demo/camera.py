@@ -6,7 +6,6 @@ tone curve. These leave the traces that forensics reads: noise that grows with t
 correlated by demosaicing.
 """
 
-import io
 from dataclasses import dataclass
 from functools import lru_cache
 from zlib import crc32
@@ -14,9 +13,9 @@ from zlib import crc32
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from deepward.demo.textures import Floats, to_grid
+from deepward.pictures import marks
 
 __all__ = [
     "CAMERAS",
@@ -31,18 +30,6 @@ __all__ = [
 ]
 
 QUALITIES = (70, 75, 80, 84, 88, 90, 92, 95)
-
-# Every pixel below is computed, so real and fake portraits carry the same mark; with the same
-# bytes, because a packet of another length would tell the label.
-XMP = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
-    'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
-    'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"><Iptc4xmpExt:'
-    "DigitalSourceType>http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
-    "</Iptc4xmpExt:DigitalSourceType></rdf:Description></rdf:RDF></x:xmpmeta>"
-    '<?xpacket end="w"?>'
-).encode()
 
 
 @dataclass(frozen=True)
@@ -239,9 +226,8 @@ def to_pixels(picture: Floats) -> NDArray[np.uint8]:
 
 
 def encode_jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:
-    """The file that leaves the camera or the forger's desk: the same container for both."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(
-        buffer, "JPEG", quality=quality, subsampling="4:2:0", optimize=False, xmp=XMP
-    )
-    return buffer.getvalue()
+    """The file that leaves the camera or the forger's desk: the same container for both.
+
+    Every pixel is computed, so real and fake portraits carry the same mark.
+    """
+    return marks.encode_jpeg(picture, marks.ALGORITHMIC, quality)

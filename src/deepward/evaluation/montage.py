@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
 
 from deepward.errors import EvaluationError
 from deepward.evaluation.style import FAKE, REAL
+from deepward.pictures.sheets import Strip, draw_sheet
 
 __all__ = ["EXTREMES", "evidence_overlay", "pick_extremes", "sample_montage", "thumbnail"]
 
@@ -18,7 +18,6 @@ Image = NDArray[np.uint8]
 
 MOST_BYTES = 100_000  # what Dagster's pages take as one picture
 TILE = 96
-BORDER = 4
 
 # title -> (label, whether a high probability comes first)
 EXTREMES = {
@@ -78,26 +77,15 @@ def sample_montage(
     truth = np.asarray(labels)
     if len(truth) == 0 or len(truth) != len(images):
         raise EvaluationError(f"A montage of {len(images)} pictures with {len(truth)} labels.")
-    step, head = TILE + 2 * BORDER, 22
-    parts = []
+    strips = []
     for label, name, color in ((0, "real", REAL), (1, "fake", FAKE)):
         members = np.flatnonzero(truth == label)
         if len(members):
             room = min(len(members), columns * rows_per_class)
             chosen = members[np.linspace(0, len(members) - 1, room).round().astype(np.int64)]
-            parts.append((f"{name} ({len(members)} in all)", color, chosen))
-    heights = [head + step * -(-len(chosen) // columns) for _, _, chosen in parts]
-    sheet = Pillow.new("RGB", (columns * step, sum(heights)), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=14)
-    top = 0
-    for (title, color, chosen), height in zip(parts, heights, strict=True):
-        pen.text((BORDER, top + 2), title, fill="black", font=font)
-        for place, index in enumerate(chosen):
-            row, column = divmod(place, columns)
-            left, upper = column * step, top + head + row * step
-            pen.rectangle((left + 1, upper + 1, left + step - 2, upper + step - 2), fill=color)
-            sheet.paste(_tile(images[int(index)]), (left + BORDER, upper + BORDER))
-        top += height
+            shown = [images[int(index)] for index in chosen]
+            strips.append(Strip(f"{name} ({len(members)} in all)", shown, color))
+    sheet = draw_sheet(strips, across=columns, tile=TILE)
     for quality in (85, 75, 60, 45, 30):
         encoded = _jpeg(sheet, quality)
         if len(encoded) <= most_bytes:
@@ -122,17 +110,6 @@ def evidence_overlay(image: Image, evidence: ArrayLike, strength: float = 0.65) 
     color = np.array([int(FAKE[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float64)
     cover = strength * heat[..., None]
     return np.asarray((1 - cover) * gray + cover * color, dtype=np.uint8)
-
-
-def _tile(image: Image) -> Pillow.Image:
-    """Square tile: the whole picture, as large as fits, on a light ground."""
-    picture = Pillow.fromarray(image, "RGB")
-    scale = TILE / max(picture.size)
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    tile = Pillow.new("RGB", (TILE, TILE), "#e6e8eb")
-    small = picture.resize(size, Pillow.Resampling.LANCZOS)
-    tile.paste(small, ((TILE - size[0]) // 2, (TILE - size[1]) // 2))
-    return tile
 
 
 def _jpeg(picture: Pillow.Image, quality: int) -> bytes:
