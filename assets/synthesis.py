@@ -81,7 +81,7 @@ def fewshot_dataset(
             f"fewshot/{PREFIX}{technique}",
             lambda folder: _make(
                 prompts,
-                base,
+                manifest,
                 store.path(f"unfinished/fewshot/{technique}"),
                 folder,
                 settings,
@@ -140,7 +140,7 @@ def _settings(config: FewshotConfig) -> "SynthesisConfig":
 
 def _make(
     prompts: Path,
-    base: Path,
+    base: "Manifest",
     unfinished: Path,
     folder: Path,
     settings: "SynthesisConfig",

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from deepward.domains import audit_domain, scan_domain
+from deepward.domains import audit_domain, build_cache, load_images, scan_domain
 from deepward.errors import SynthesisError
 from deepward.files import sha256_file
 from deepward.pictures.decode import decode_image
@@ -96,17 +96,48 @@ def test_support_and_query_never_share_a_base_nor_a_donor(made):
     assert not sides["support"] & sides["query"]
 
 
-def test_bases_without_declared_splits_are_split_by_their_content(specs, portraits, tmp_path):
+def test_sets_split_bases_as_the_domain_does_that_they_come_from(specs, portraits, tmp_path):
+    flat = tmp_path / "flat"
+    (flat / "0_real").mkdir(parents=True)
+    people = sorted(portraits.rglob("*.jpg"))
+    for number, path in enumerate(people):
+        (flat / "0_real" / f"{number}.jpg").write_bytes(path.read_bytes())
+        if number % 3 == 0:  # a copy that only its looks give away
+            with Image.open(path) as image:
+                image.save(flat / "0_real" / f"again{number}.webp", quality=60)
+    config = replace(CONFIG, max=2 * len(people), engine="self_blend")
+    domain = scan_domain(flat)
+    synthesize(specs, domain, tmp_path / "one", config, workers=1)
+    synthesize(specs[:2], flat, tmp_path / "two", replace(config, seed=1), workers=1)
+    shown = domain.usable().set_index("path")
+    for name in ("one", "two"):
+        rows = [row for row in read_rows(tmp_path / name) if row["status"] == "made"]
+        assert len(rows) >= 10 and {row["role"] for row in rows} == {"support", "query"}
+        for row in rows:
+            assert row["split"] == shown.loc[row["base"], "split"]
+            assert row["base_group"] == f"flat/{shown.loc[row['base'], 'group']}"
+    splits: dict[str, set[str]] = {}
+    for folder in (flat, tmp_path / "one", tmp_path / "two"):
+        manifest = scan_domain(folder)
+        pictures = load_images([manifest], [build_cache(manifest, tmp_path / "pixels")], None)
+        for group, split in zip(pictures.groups, pictures.splits, strict=True):
+            splits.setdefault(group, set()).add(split)
+    assert len(splits) == len(people) and all(len(found) == 1 for found in splits.values())
+
+
+def test_loose_pictures_are_split_by_what_they_show(specs, portraits, tmp_path):
     for number, path in enumerate(sorted(portraits.rglob("*.jpg"))):
         target = tmp_path / "plain" / f"{number % 3}" / f"{number}.jpg"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
+        with Image.open(path) as image:
+            image.save(target.with_name(f"other{number}.jpg"), quality=70)
     report = synthesize(specs, tmp_path / "plain", tmp_path / "set", replace(CONFIG, max=None))
     rows = [row for row in read_rows(tmp_path / "set") if row["status"] == "made"]
     assert report.made == len(rows) >= 10
     places: dict[str, set[str]] = {}
     for row in rows:
-        places.setdefault(row["base_sha256"], set()).add(row["split"])
+        places.setdefault(row["base"].split("/")[1].removeprefix("other"), set()).add(row["split"])
     assert all(len(found) == 1 for found in places.values())
     assert {row["role"] for row in rows} == {"support", "query"}
 
@@ -210,12 +241,11 @@ def test_another_seed_gives_another_set(made, specs, portraits, tmp_path):
 
 
 def test_a_set_that_stands_is_not_made_again(specs, portraits, tmp_path):
-    first = synthesize(specs, portraits, tmp_path / "set", replace(CONFIG, max=3), workers=1)
+    bases = scan_domain(portraits)
+    first = synthesize(specs, bases, tmp_path / "set", replace(CONFIG, max=3), workers=1)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*")}
     told = []
-    again = synthesize(
-        specs, portraits, tmp_path / "set", replace(CONFIG, max=3), progress=told.append
-    )
+    again = synthesize(specs, bases, tmp_path / "set", replace(CONFIG, max=3), progress=told.append)
     assert (again.made, again.version, again.seconds) == (first.made, first.version, 0.0)
     assert told == []
     after = {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*")}
@@ -232,7 +262,7 @@ def test_another_request_replaces_the_set_whole(specs, portraits, tmp_path):
 
 
 def test_samples_take_base_i_mod_n_and_spec_i_mod_m(made, specs, portraits):
-    order = [base.name for base in in_order(find_bases(portraits), CONFIG.seed)]
+    order = [base.name for base in in_order(find_bases([portraits]), CONFIG.seed)]
     period = lcm(len(order), len(specs))
     for row in read_rows(made[0]):
         number = row["sample"]
@@ -284,7 +314,7 @@ def test_large_bases_are_scaled_down_alike_with_their_fakes(spec, portraits, tmp
         ({"max": 0}, "max"),
         ({"diffusion_side": 100}, "diffusion_side"),
         ({"longest_side": 40}, "longest_side"),
-        ({"support_fraction": 2.0}, "support_fraction"),
+        ({"chunk": 0}, "chunk"),
     ],
 )
 def test_settings_out_of_range_are_named(specs, portraits, tmp_path, changes, named):

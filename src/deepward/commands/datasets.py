@@ -22,13 +22,9 @@ def domain_folders(folder: Path, names: Sequence[str] | None = None) -> list[Pat
         DomainError: there are none.
     """
     from deepward.domains import find_domains
-    from deepward.domains.layout import CLASS_FOLDERS, SPLITS
+    from deepward.domains.layout import is_domain
 
-    places = [folder / split / name for split in ("", *SPLITS) for name in CLASS_FOLDERS]
-    if any(place.is_dir() for place in places):
-        found = [folder]
-    else:
-        found = [folder / name for name in find_domains(folder)]
+    found = [folder] if is_domain(folder) else [folder / name for name in find_domains(folder)]
     known = {place.absolute().name: place for place in found}
     for name in names or ():
         if name not in known:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from deepward.commands.console import out, print_json, say, shown_progress
+from deepward.commands.datasets import scan
 from deepward.commands.options import JsonFlag
 from deepward.errors import SynthesisError, UsageError
 
@@ -58,6 +59,7 @@ def synthesize(
     The set is a domain that every other command takes. A run that was interrupted goes on where
     it stopped when the same command is given again.
     """
+    from deepward.domains.layout import is_domain
     from deepward.synthesis.config import SynthesisConfig, check_config
     from deepward.synthesis.dataset import synthesize as make
     from deepward.synthesis.prompts import read_prompts
@@ -85,7 +87,7 @@ def synthesize(
     with shown_progress() as progress:
         report = make(
             entries.specs,
-            base,
+            scan(base, progress) if is_domain(base) else base,
             folder,
             config,
             refused=entries.refused,

@@ -11,7 +11,7 @@ from deepward.domains.cache import PixelCache
 from deepward.domains.manifest import Manifest
 from deepward.errors import DomainError
 
-__all__ = ["ImageSet", "load_images"]
+__all__ = ["ImageSet", "load_images", "qualified_group"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class ImageSet:
         labels: (N,) int64, 0 real, 1 fake.
         domains: (N,) name of each picture's domain.
         techniques: (N,) "" where unknown.
-        groups: (N,) "<domain>/<group>": the unit to resample by.
+        groups: (N,) "<domain>/<group>": the unit to resample by; see `qualified_group`.
         paths: (N,) "<domain>/<path below the domain's folder>".
         hashes: (N,) SHA-256 of each picture's file, hex.
         splits: (N,) "train", "val" or "test".
@@ -123,6 +123,14 @@ class ImageSet:
         )
 
 
+def qualified_group(domain: str, group: str) -> str:
+    """`<domain>/<group>`; a group with a slash in it is another domain's and says so itself.
+
+    A few-shot set names the groups of the domain that its bases come from.
+    """
+    return group if "/" in group else f"{domain}/{group}"
+
+
 def load_images(
     manifests: Sequence[Manifest], caches: Sequence[PixelCache], split: str | None
 ) -> ImageSet:
@@ -153,7 +161,7 @@ def load_images(
         labels += rows["label"].tolist()
         domains += [manifest.domain] * len(rows)
         techniques += rows["technique"].fillna("").tolist()
-        groups += [f"{manifest.domain}/{group}" for group in rows["group"]]
+        groups += [qualified_group(manifest.domain, group) for group in rows["group"]]
         paths += [f"{manifest.domain}/{path}" for path in rows["path"]]
         splits += rows["split"].tolist()
     return ImageSet(

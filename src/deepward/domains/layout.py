@@ -25,7 +25,9 @@ __all__ = [
     "escape_path",
     "find_domains",
     "has_declared_splits",
+    "is_domain",
     "list_files",
+    "list_pictures",
     "unescape_path",
 ]
 
@@ -86,6 +88,11 @@ def find_domains(root: Path) -> list[str]:
     raise DomainError(f"No domain below {root}: {_EXPECTED}.")
 
 
+def is_domain(folder: Path) -> bool:
+    """Says whether a folder is laid out as a domain."""
+    return folder.is_dir() and bool(_class_folders(folder))
+
+
 def has_declared_splits(folder: Path) -> bool:
     """Says whether the domain has train/val/test folders of its own.
 
@@ -128,6 +135,42 @@ def list_files(folder: Path) -> list[FoundFile]:
     found = list(_walk(root, "", root, declared))
     found.sort(key=lambda file: escape_path(file.path))
     return found
+
+
+def list_pictures(place: Path) -> list[FoundFile]:
+    """Files named like pictures below a folder without classes, or one file, all as reals.
+
+    Paths are absolute without the leading `/`. Links that leave the folder are not followed.
+    """
+    if not place.is_dir():  # a link that is named itself is meant
+        root, paths = "/", [os.path.realpath(place)]
+    else:
+        root, paths = os.path.realpath(place), []
+        for parent, folders, names in os.walk(root):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            paths += [
+                os.path.join(parent, name)
+                for name in sorted(names)
+                if not name.startswith(".")
+                and os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS
+            ]
+    found = []
+    for path in paths:
+        reason = None
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            target = os.path.realpath(path)
+            if os.path.commonpath([target, root]) != root:
+                reason = "link_outside_domain"
+            elif not os.path.exists(target):
+                reason = "dangling_link"
+            else:
+                status = os.stat(target)
+        if reason is None and not stat.S_ISREG(status.st_mode):
+            reason = "special_file"
+        measured = (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+        found.append(FoundFile(path.lstrip("/"), 0, None, None, measured, reason))
+    return sorted(found, key=lambda file: escape_path(file.path))
 
 
 def _walk(directory: str, prefix: str, root: str, declared: bool) -> Iterator[FoundFile]:

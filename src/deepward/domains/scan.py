@@ -29,7 +29,7 @@ from deepward.intake.pool import Failure, available_cores, run_tasks
 from deepward.pictures.keypoints import crop_candidates
 from deepward.progress import Advance, Progress, no_progress
 
-__all__ = ["scan_domain"]
+__all__ = ["scan_domain", "scan_files"]
 
 _VERSION = f"1 {PIL.__version__}"  # another decoder may decode differently
 _REMEMBERED = (*MEASURED, "landmarks")
@@ -58,9 +58,43 @@ def scan_domain(
     declared = has_declared_splits(folder)
     facts, facts_hash = read_metadata(folder)
     files = list_files(folder)
+    name = Path(os.path.abspath(folder)).name  # a link's own name, not its target's
+    return scan_files(
+        name,
+        folder,
+        files,
+        declared=declared,
+        metadata=(facts, facts_hash),
+        state=state,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def scan_files(
+    name: str,
+    folder: Path,
+    files: list[FoundFile],
+    *,
+    declared: bool = False,
+    metadata: tuple[dict[str, FileFacts], str] = ({}, ""),
+    state: Path | None = None,
+    workers: int | None = None,
+    progress: Progress = no_progress,
+) -> Manifest:
+    """Makes the manifest of files that were listed already; see `scan_domain`.
+
+    Args:
+        name: of the domain.
+        folder: that the files' paths are relative to.
+        files: sorted by escaped path.
+        declared: whether the splits are the folder's own.
+        metadata: as `read_metadata` returns it.
+        state, workers, progress: as for `scan_domain`.
+    """
+    facts, facts_hash = metadata
     paths = [escape_path(file.path) for file in files]
     stats = np.array([file.stat for file in files], dtype=np.int64).reshape(-1, 4)
-    name = Path(os.path.abspath(folder)).name  # a link's own name, not its target's
     key = json.dumps([_VERSION, name, declared, facts_hash])
     memory = _Memory.load(state)
     listed = [file.quarantine for file in files]

@@ -1,7 +1,6 @@
-"""The real pictures that fakes are made from: found, put in order, and given a split."""
+"""The real pictures that fakes are made from: found, and put in order."""
 
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,104 +9,94 @@ from typing import Any
 import cv2
 import numpy as np
 
-from deepward.domains.layout import (
-    CLASS_FOLDERS,
-    IMAGE_EXTENSIONS,
-    SPLITS,
-    escape_path,
-    has_declared_splits,
-    list_files,
-)
+from deepward.domains.images import qualified_group
+from deepward.domains.layout import escape_path, is_domain, list_pictures
+from deepward.domains.manifest import Manifest
+from deepward.domains.scan import scan_domain, scan_files
 from deepward.errors import SynthesisError, UnreadableImage
 from deepward.files import sha256_bytes
 from deepward.pictures.decode import decode_image, read_bytes
+from deepward.progress import Progress, no_progress
 from deepward.synthesis.config import SynthesisConfig
 from deepward.synthesis.parts import Pixels, Rejected
 from deepward.synthesis.provenance import CAPTURE, stated
 
-__all__ = ["BasePicture", "ListedBase", "find_bases", "identify_base", "in_order", "open_base"]
+__all__ = ["Base", "ListedBase", "find_bases", "in_order", "open_base", "place_of"]
+
+Base = Path | Manifest  # what bases are taken from
+_NOT_MEANT = ("hidden_file", "system_file")
 
 
 @dataclass(frozen=True)
 class ListedBase:
-    """A file as the listing sees it, before it is opened.
+    """A real picture as the manifest of its domain has it.
 
     Attributes:
         path: where it is.
         name: relative to what was given, as valid text.
-        split: declared by the domain that it lies in, or None.
-        reason: why it is not opened, or None.
+        split: of its group; all samples made from it go there.
+        group: "<domain>/<group>": what shows the same base image has the same, in any domain.
+        sha256: of the file; None where it was not read.
+        reason: why it is not used, or None.
     """
 
     path: str
     name: str
-    split: str | None = None
-    reason: str | None = None
+    split: str | None
+    group: str | None
+    sha256: str | None
+    reason: str | None
 
 
-@dataclass(frozen=True)
-class BasePicture:
-    """A base with its content hash and the split that all samples made from it go to."""
-
-    path: str
-    name: str
-    sha256: str
-    split: str
-
-
-def find_bases(bases: Sequence[Path] | Path) -> list[ListedBase]:
+def find_bases(
+    places: Sequence[Base],
+    *,
+    workers: int | None = None,
+    progress: Progress = no_progress,
+) -> list[ListedBase]:
     """Lists the bases: the reals of a domain, the pictures of a folder, or single files.
+
+    Split and group are those of the domain's manifest; pictures that lie in no domain are grouped
+    and split like those of a domain without declared splits.
 
     Raises:
         SynthesisError: a path does not exist, or nothing below it can be a base.
         DomainError: a domain folder is not laid out as one.
     """
-    places = [bases] if isinstance(bases, Path) else list(bases)
     found: list[ListedBase] = []
+    loose: list[Path] = []
     for place in places:
-        if not place.exists():
+        if isinstance(place, Path) and not place.exists():
             raise SynthesisError(f"There are no base pictures at {place}: it does not exist.")
-        if not place.is_dir():
-            found.append(ListedBase(str(place.absolute()), escape_path(place.name)))
+        if isinstance(place, Path) and not is_domain(place):
+            loose.append(place)
             continue
-        below = _reals_of(place) if _is_domain(place) else _pictures_below(place)
+        domain = (
+            scan_domain(place, workers=workers, progress=progress)
+            if isinstance(place, Path)
+            else place
+        )
+        listed = _listed(domain)
         if len(places) > 1:  # names of two folders may be the same
-            folder = escape_path(place.absolute().name)
-            below = [replace(base, name=f"{folder}/{base.name}") for base in below]
-        found += below
+            folder = escape_path(domain.root.absolute().name)
+            listed = [replace(base, name=f"{folder}/{base.name}") for base in listed]
+        found += listed
+    if loose:
+        found += _loose_bases(loose, len(places) > 1, workers, progress)
     if not found:
-        told = ", ".join(str(place) for place in places)
+        told = ", ".join(str(place_of(place)) for place in places)
         raise SynthesisError(f"No base picture below {told}; real pictures are needed.")
-    seen: dict[str, ListedBase] = {}
-    for base in found:
-        seen.setdefault(base.path, base)
-    return list(seen.values())
+    return found
+
+
+def place_of(base: Base) -> Path:
+    """The folder or file that was named."""
+    return base.root if isinstance(base, Manifest) else base
 
 
 def in_order(bases: Sequence[ListedBase], seed: int) -> list[ListedBase]:
     """The same bases in an order that depends on the seed and on each one's name alone."""
     return sorted(bases, key=lambda base: (sha256_bytes(f"{seed} {base.name}".encode()), base.path))
-
-
-def identify_base(base: ListedBase, support_fraction: float) -> BasePicture:
-    """Reads a base's bytes to name it by its content, and decides its split.
-
-    Without a declared split its content decides, so that a copy under another name goes to the
-    same side.
-
-    Raises:
-        UnreadableImage: it cannot be read.
-    """
-    data = read_bytes(base.path)
-    if not data:
-        raise UnreadableImage("empty", f"{base.name} is empty.")
-    content = sha256_bytes(data)
-    split = base.split
-    if split is None:
-        position = int(content[:12], 16) / 16**12
-        train = 0.75 * support_fraction
-        split = "train" if position < train else "val" if position < support_fraction else "test"
-    return BasePicture(base.path, base.name, content, split)
 
 
 def open_base(facts: dict[str, Any], config: SynthesisConfig) -> tuple[Pixels, str, str]:
@@ -145,48 +134,35 @@ def open_base(facts: dict[str, Any], config: SynthesisConfig) -> tuple[Pixels, s
     return pixels, kind, " ".join(decoded.notes)
 
 
-def _is_domain(folder: Path) -> bool:
-    places = (folder / split / name for split in ("", *SPLITS) for name in CLASS_FOLDERS)
-    return any(place.is_dir() for place in places)
-
-
-def _reals_of(folder: Path) -> list[ListedBase]:
-    has_declared_splits(folder)
-    return [
-        ListedBase(
-            os.path.join(os.path.abspath(folder), file.path),
-            escape_path(file.path),
-            file.split,
-            file.quarantine,
-        )
-        for file in list_files(folder)
-        if file.label == 0 and file.quarantine not in ("hidden_file", "system_file")
-    ]
-
-
-def _pictures_below(folder: Path) -> list[ListedBase]:
-    """Files named like pictures; links that leave the folder are listed and not followed."""
-    root = os.path.realpath(folder)
+def _listed(manifest: Manifest) -> list[ListedBase]:
+    """The reals of a manifest, those that were set aside too."""
+    table = manifest.table
+    rows = table[(table["label"] == 0) & ~table["quarantine"].isin(_NOT_MEANT)]
+    columns = ("path", "split", "group", "content_hash", "quarantine")
     found = []
-    for parent, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = os.path.join(parent, name)
-            if name.startswith(".") or os.path.splitext(name)[1].lower() not in IMAGE_EXTENSIONS:
-                continue
-            found.append(
-                ListedBase(
-                    path, escape_path(os.path.relpath(path, root)), None, _refusal(path, root)
-                )
-            )
+    for path, *rest in zip(*(rows[name].tolist() for name in columns), strict=True):
+        split, group, content, reason = (None if value != value else value for value in rest)
+        place = os.path.abspath(manifest.file(path))
+        group = None if group is None else qualified_group(manifest.domain, group)
+        found.append(ListedBase(place, path, split, group, content, reason))
     return found
 
 
-def _refusal(path: str, root: str) -> str | None:
-    target = os.path.realpath(path)
-    if target != root and not target.startswith(root + os.sep):
-        return "link_outside_domain"
-    try:
-        return None if stat.S_ISREG(os.stat(target).st_mode) else "special_file"
-    except OSError:
-        return "dangling_link"
+def _loose_bases(
+    places: Sequence[Path], several: bool, workers: int | None, progress: Progress
+) -> list[ListedBase]:
+    """Pictures that lie in no domain, each file once: scanned together, all as reals."""
+    names: dict[str, str] = {}
+    files = []
+    for place in places:
+        for file in list_pictures(place):
+            path = os.path.join("/", file.path)
+            if path in names:
+                continue
+            name = os.path.relpath(path, os.path.realpath(place)) if place.is_dir() else place.name
+            if several and place.is_dir():
+                name = os.path.join(place.absolute().name, name)
+            names[path] = escape_path(name)
+            files.append(file)
+    manifest = scan_files("pictures", Path("/"), files, workers=workers, progress=progress)
+    return [replace(base, name=names[base.path]) for base in _listed(manifest)]

@@ -48,8 +48,6 @@ class SynthesisConfig:
         least_mask, most_mask: share of the picture that a mask may cover.
         least_change: mean absolute difference inside the mask, of 255, below which a fake counts
             as unchanged.
-        support_fraction: share of bases whose samples are support, where the bases are in no
-            declared splits. A quarter of the support is `val`, the rest `train`.
         attempts: with `max`, samples tried per fake wanted before giving up.
         chunk: base pictures that a worker takes at a time; donors come from the same chunk.
     """
@@ -81,7 +79,6 @@ class SynthesisConfig:
     least_mask: float = 0.001
     most_mask: float = 0.98
     least_change: float = 2.0
-    support_fraction: float = 0.8
     attempts: int = 4
     chunk: int = 8
 
@@ -140,7 +137,6 @@ def check_config(config: SynthesisConfig) -> None:
         "least_mask": (config.least_mask, 0, 1),
         "most_mask": (config.most_mask, config.least_mask, 1),
         "least_change": (config.least_change, 0, 255),
-        "support_fraction": (config.support_fraction, 0, 1),
         "attempts": (config.attempts, 1, 1000),
         "chunk": (config.chunk, 1, 1024),
     }

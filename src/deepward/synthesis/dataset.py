@@ -23,11 +23,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from deepward.domains.manifest import Manifest
 from deepward.errors import SynthesisError
 from deepward.files import sha256_file, write_json
 from deepward.intake.pool import Failure, available_cores, run_tasks
 from deepward.progress import Advance, Progress, no_progress
-from deepward.synthesis.bases import find_bases, in_order, open_base
+from deepward.synthesis.bases import Base, find_bases, in_order, open_base, place_of
 from deepward.synthesis.config import SynthesisConfig, check_config
 from deepward.synthesis.montage import write_montage
 from deepward.synthesis.parts import Rejected
@@ -88,7 +89,7 @@ class SynthesisReport:
 
 def synthesize(
     prompts: Sequence[EditSpec],
-    bases: Sequence[Path] | Path,
+    bases: Base | Sequence[Base],
     out: Path,
     config: SynthesisConfig | None = None,
     *,
@@ -103,7 +104,8 @@ def synthesize(
 
     Args:
         prompts: edit specs; their ids differ.
-        bases: a domain (its reals are taken), a folder of pictures, a picture, or several of them.
+        bases: a domain (its reals are taken) or its manifest, a folder of pictures, a picture, or
+            several of them.
         out: the folder to make; nothing outside it is written.
         config: all settings; None for the defaults, which need no weights.
         refused: entries of the prompts' file that were no edit specs; they get rows of their own.
@@ -121,8 +123,9 @@ def synthesize(
         raise SynthesisError("There is no edit spec, so there is nothing to make.")
     refused = [*refused, *checked.refused]
     check_config(config)
-    listed = in_order(find_bases(bases), config.seed)
-    refuse_foreign(out, bases)
+    places = [bases] if isinstance(bases, Path | Manifest) else list(bases)
+    refuse_foreign(out, [place_of(place) for place in places])
+    listed = in_order(find_bases(places, workers=workers, progress=progress), config.seed)
     out = out.absolute()
     work = out / UNFINISHED
     recipe = recipe_of(config, checked.specs, refused, listed)

@@ -155,6 +155,7 @@ def _begin(plan: dict[str, Any], bases: list[dict[str, Any]], config: SynthesisC
         "sample": plan["sample"],
         "base": facts["name"],
         "base_sha256": facts["sha256"],
+        "base_group": facts["group"],
         "split": facts["split"],
         "spec": plan["spec"],
         "engine": engine,

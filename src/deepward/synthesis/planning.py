@@ -6,9 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from deepward.errors import UnreadableImage
 from deepward.files import canonical_json, sha256_bytes
-from deepward.synthesis.bases import BasePicture, ListedBase, identify_base
+from deepward.synthesis.bases import ListedBase
 from deepward.synthesis.config import SynthesisConfig, engine_for
 from deepward.techniques.specs import EditSpec
 
@@ -41,8 +40,10 @@ class Plan:
         self.work = work
         self.engines = sorted({engine_for(spec.operation, config) for spec in specs})
         self.learned = work / "learned"
-        self._known: dict[int, BasePicture | UnreadableImage] = {}
-        self._first: dict[str, int] = {}  # content hash to the first base with it
+        self._first: dict[str | None, int] = {}  # content hash to the first base with it
+        for index, base in enumerate(bases):
+            if base.reason is None:
+                self._first.setdefault(base.sha256, index)
 
     def teachers(self) -> list[dict[str, Any]]:
         """Bases for engines to learn from: never those of the query, if there are others.
@@ -135,24 +136,8 @@ class Plan:
 
         A copy of a base that comes earlier is not used: one base, one set of samples.
         """
-        listed = self.bases[index]
-        if listed.reason is not None:
-            return _refused(listed, listed.reason)
-        if index not in self._known:
-            try:
-                base = identify_base(listed, self.config.support_fraction)
-                self._first[base.sha256] = min(index, self._first.get(base.sha256, index))
-                self._known[index] = base
-            except UnreadableImage as error:
-                self._known[index] = error
-        known = self._known[index]
-        if isinstance(known, UnreadableImage):
-            return _refused(listed, known.reason)
-        if self._first[known.sha256] < index:
-            return asdict(known) | {"reason": "duplicate"}
-        return asdict(known) | {"reason": None}
-
-
-def _refused(base: ListedBase, reason: str) -> dict[str, Any]:
-    facts = {"path": base.path, "name": base.name, "split": base.split}
-    return facts | {"sha256": None, "reason": reason}
+        base = self.bases[index]
+        facts = asdict(base)
+        if base.reason is None and self._first[base.sha256] < index:
+            facts["reason"] = "duplicate"
+        return facts

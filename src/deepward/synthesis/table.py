@@ -31,6 +31,7 @@ SCHEMA = pa.schema(
         ("height", pa.int32()),
         ("base", pa.string()),
         ("base_sha256", pa.string()),
+        ("base_group", pa.string()),
         ("base_notes", pa.string()),
         ("donor", pa.string()),
         ("donor_sha256", pa.string()),
@@ -85,7 +86,7 @@ def write_tables(
     groups: dict[str, str] = {}
     for row in rows:
         if row["status"] == "made":
-            groups[row["original"]] = groups[row["fake"]] = row["base_sha256"][:16]
+            groups[row["original"]] = groups[row["fake"]] = row["base_group"]
     lines = [{"path": path, "group": group} for path, group in sorted(groups.items())]
     (folder / "metadata.jsonl").write_text(
         "".join(canonical_json(line) + "\n" for line in lines), encoding="utf-8"

@@ -16,7 +16,7 @@ from typing import Any
 
 from deepward.domains.layout import SPLITS
 from deepward.errors import SynthesisError
-from deepward.files import canonical_json, sha256_bytes, sha256_file, write_json
+from deepward.files import canonical_json, sha256_bytes, write_json
 from deepward.synthesis.bases import ListedBase
 from deepward.synthesis.config import SynthesisConfig
 from deepward.synthesis.pipeline import WORKERS
@@ -56,7 +56,7 @@ def recipe_of(
     """What decides the bytes; the contents of the bases are checked chunk by chunk."""
     here = Path(__file__).parent
     code = b"".join(path.read_bytes() for path in sorted(here.rglob("*.py")))
-    listing = [[base.name, base.split, base.reason] for base in bases]
+    listing = [[base.name, base.split, base.group, base.reason] for base in bases]
     recipe: dict[str, Any] = {
         "config": asdict(config),
         "specs": [spec.model_dump(mode="json") for spec in specs],
@@ -78,14 +78,10 @@ def is_complete(out: Path, recipe: dict[str, Any], bases: Sequence[ListedBase]) 
     """Whether `out` already holds this very set, made of bases that are still the same."""
     if not is_recipe(recipe, out):
         return False
-    places = {base.name: base for base in bases}
-    for name, content in read_json(out / "recipe.json").get("contents", {}).items():
-        base = places.get(name)
-        try:
-            if base is None or sha256_file(Path(base.path)) != content:
-                return False
-        except OSError:
-            return False
+    contents = {base.name: base.sha256 for base in bases}
+    used = read_json(out / "recipe.json").get("contents", {})
+    if any(contents.get(name) != content for name, content in used.items()):
+        return False
     return all((out / name).exists() for name in ("metadata.parquet", "metadata.jsonl"))
 
 
@@ -186,10 +182,10 @@ def _weights(config: SynthesisConfig) -> dict[str, str]:
     return {name: weights_hash(place) for name, place in used.items() if place is not None}
 
 
-def refuse_foreign(out: Path, bases: Sequence[Path] | Path) -> None:
+def refuse_foreign(out: Path, places: Sequence[Path]) -> None:
     """Only a set that was made here is ever replaced, and never the base pictures."""
     target = os.path.realpath(out)
-    for place in [bases] if isinstance(bases, Path) else bases:
+    for place in places:
         source = os.path.realpath(place)
         if target == source or target.startswith(source + os.sep):
             raise SynthesisError(f"{out} lies in {place}, among the base pictures; choose another.")
