@@ -1,10 +1,9 @@
 """Attack intelligence: per technique a cited report, attack patterns, and prompts from them."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -13,13 +12,15 @@ from assets.checks import PROMPT_CHECKS, REPORT_CHECKS, prompt_checks, report_ch
 from assets.metadata import table
 from assets.partitions import technique_partitions
 from assets.steps import artefact_facts
-from deepward.files import sha256_file
+from deepward.files import sha256_bytes, sha256_file
 from deepward.versions import code_version
 from resources import Agents, ArtifactStore, Kept, Knowledge, Reporting
 
+if TYPE_CHECKING:
+    from deepward.knowledge.passages import Passages
+
 GROUP = "attack_intelligence"
 CODE = code_version("deepward.agents.brief", "deepward.agents.agent_table")
-_CITED = re.compile(r"chunk `([0-9a-f]{16})`")  # in the report's list of sources
 MOST_CHARACTERS = 40_000  # of a report in metadata
 
 
@@ -98,14 +99,14 @@ def attack_intelligence(
     yield _result(
         "attack_pattern_report",
         kept,
-        "report.md",
+        ("report.md", "report.json", "attack_patterns.json"),
         _report_metadata(facts),
         report_checks(facts, config.regions),
     )
     yield _result(
         "prompt_set",
         kept,
-        "prompts.json",
+        ("prompts.json",),
         _prompt_metadata(facts),
         prompt_checks(facts, config.prompts),
     )
@@ -116,42 +117,40 @@ def brief_folder(technique: str) -> str:
     return f"briefs/{technique}"
 
 
-def read_brief(folder: Path, passages: Any) -> dict[str, Any]:
-    """What the agents wrote, and what the checks ask of it, read anew from the files."""
-    report = (folder / "report.md").read_text(encoding="utf-8")
-    patterns = json.loads((folder / "attack_patterns.json").read_text(encoding="utf-8"))
-    prompts = json.loads((folder / "prompts.json").read_text(encoding="utf-8"))
-    calls = [
-        json.loads(line)
-        for line in (folder / "transcript.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
-    rows, specs = patterns["patterns"], prompts["prompts"]
-    cited = {i for each in (*rows, *specs) for i in each["chunk_ids"]}
-    cited |= set(_CITED.findall(report))
+def read_brief(folder: Path, passages: "Passages") -> dict[str, Any]:
+    """What the agents wrote, and what the checks ask of it, from the files that are kept."""
+    from deepward.agents.results import REPORT, TRANSCRIPT, read_results
+
+    found = read_results(folder)
+    assert found.report and found.patterns and found.prompts  # only finished briefs are kept
+    calls = (folder / TRANSCRIPT).read_text(encoding="utf-8").splitlines()
     return {
-        "report": report,
-        "patterns": rows,
-        "prompts": specs,
-        "calls": calls,
-        "cited": len(cited),
-        "unresolved": sorted(cited - set(passages.passages(sorted(cited)))),
+        "report": (folder / REPORT).read_text(encoding="utf-8"),
+        "claims": sum(len(section.claims) for section in found.report.report.sections),
+        "patterns": [pattern.model_dump(mode="json") for pattern in found.patterns.patterns],
+        "prompts": [spec.model_dump(mode="json") for spec in found.prompts.prompts],
+        "calls": [json.loads(line) for line in calls],
+        "cited": len(found.cited),
+        "unresolved": sorted(set(found.cited) - passages.passages(found.cited).keys()),
     }
 
 
 def _result(
     asset: str,
     kept: Kept,
-    file: str,
+    files: Sequence[str],
     shown: Mapping[str, Any],
     checks: Sequence[dg.AssetCheckResult],
 ) -> dg.MaterializeResult:
     metadata = {
         **shown,
         **artefact_facts(kept),
-        "path": dg.MetadataValue.path(str(kept.path / file)),
+        "path": dg.MetadataValue.path(str(kept.path / files[0])),
         "seconds": 0.0 if kept.reused else kept.card.made_in,
     }
-    version = dg.DataVersion(sha256_file(kept.path / file))
+    version = dg.DataVersion(
+        sha256_bytes("".join(sha256_file(kept.path / name) for name in files).encode())
+    )
     return dg.MaterializeResult(
         asset_key=asset, metadata=metadata, data_version=version, check_results=checks
     )
@@ -163,6 +162,7 @@ def _report_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
     rows = [[_words(pattern[c]) for c in columns] for pattern in facts["patterns"]]
     return {
         "report": dg.MetadataValue.md(facts["report"][:MOST_CHARACTERS]),
+        "claims": facts["claims"],
         "patterns": len(facts["patterns"]),
         "attack_patterns": table(columns, rows),
         "passages_cited": facts["cited"],

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from deepward.progress import Progress
     from deepward.techniques.specs import Brief
 
-OUTPUTS = ("report.md", "attack_patterns.json", "prompts.json", "transcript.jsonl")
-
 
 class Agents(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Runs briefs.
@@ -55,6 +53,7 @@ class Agents(dg.ConfigurableResource):  # type: ignore[type-arg]
         from deepward.agents.agent_table import named_table, open_backends
         from deepward.agents.brief import run_brief
         from deepward.agents.budgets import Budgets
+        from deepward.agents.results import OUTPUTS, TRANSCRIPT
         from deepward.agents.tools import ToolSettings, open_tools
 
         done = run_brief(
@@ -66,7 +65,7 @@ class Agents(dg.ConfigurableResource):  # type: ignore[type-arg]
             budgets=Budgets(steps=self.steps, tokens=self.tokens, seconds=self.seconds),
             progress=progress,
         )
-        for name in OUTPUTS:
+        for name in (*OUTPUTS, TRANSCRIPT):
             shutil.copyfile(done.out / name, folder / name)
         shutil.rmtree(unfinished)
         return {"patterns": len(done.patterns.patterns), "prompts": len(done.prompts.prompts)}

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from deepward.agents import brief, outputs
+from deepward.agents import brief, results
 from deepward.agents.transcript import Transcript
 from tests.agents.workers import BRIEF, Worker, everybody, small_searcher
 
@@ -44,7 +44,7 @@ def run(index: Path, out: Path, log: Path, moment: str = "", number: int = 0) ->
 
     after(Transcript, "append", "written")
     after(SqliteSaver, "put", "checkpointed")
-    after(outputs, "write_json", "one output")
+    after(results, "write_json", "one output")
     after(brief, "write_outputs", "all outputs")
     with small_searcher(index) as searcher:
         brief.run_brief(BRIEF, searcher, everybody(Dying(log=log)), out)

@@ -31,7 +31,7 @@ from tests.agents.workers import (
 )
 from tests.knowledge.made import made_document
 
-OUTPUTS = ("report.md", "attack_patterns.json", "prompts.json")
+OUTPUTS = ("report.json", "attack_patterns.json", "prompts.json", "report.md")
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +195,7 @@ def test_results_of_an_earlier_run_do_not_stay_beside_those_of_one_that_failed(s
     with pytest.raises(AgentError):
         run_brief(BRIEF, searcher, everybody(Worker()), tmp_path, budgets=Budgets(steps=8))
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["missing.json", "report.md", "transcript.jsonl"]
+    assert names == ["missing.json", "report.json", "report.md", "transcript.jsonl"]
 
 
 def test_two_runs_into_one_folder_are_refused(searcher, tmp_path):

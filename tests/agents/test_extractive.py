@@ -493,7 +493,7 @@ class TestManager:
 def test_the_same_brief_gives_the_same_bytes_in_a_new_backend(runs, searcher, tmp_path):
     fresh = ExtractiveBackend(load_encoder())
     run = run_brief(OPEN, searcher, dict.fromkeys(AGENTS, fresh), tmp_path / "again")
-    for name in ("report.md", "attack_patterns.json", "prompts.json"):
+    for name in ("report.md", "report.json", "attack_patterns.json", "prompts.json"):
         assert (run.out / name).read_bytes() == (runs["open"].out / name).read_bytes()
 
 

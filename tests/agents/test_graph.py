@@ -85,7 +85,12 @@ def test_what_is_there_when_a_run_ends_is_kept_and_says_that_it_is_not_finished(
 
     words, missing = fails(searcher, tmp_path, {"prompt_generator": three})
     assert "the prompts, by prompt_generator: 3 of 4, not accepted" in words
-    assert missing["there"] == ["report.md", "attack_patterns.json", "prompts.json"]
+    assert missing["there"] == [
+        "report.md",
+        "report.json",
+        "attack_patterns.json",
+        "prompts.json",
+    ]
     assert "## Not finished" in (tmp_path / "report.md").read_text()
     kept = PromptSet.model_validate_json((tmp_path / "prompts.json").read_bytes())
     assert len(kept.prompts) == 3
@@ -303,7 +308,7 @@ def test_patterns_keep_to_the_technique_and_cover_the_regions(searcher, tmp_path
 
     words, missing = fails(searcher, tmp_path, {"attack_pattern_synthesizer": strays}, brief=brief)
     assert "No pattern covers the region 'mouth'" in words
-    assert missing["there"] == ["report.md", "attack_patterns.json"]
+    assert missing["there"] == ["report.md", "report.json", "attack_patterns.json"]
     [call, *_] = [c for c in calls(tmp_path) if c["agent"] == "attack_pattern_synthesizer"]
     assert "is about face-swap; the brief is about lip-sync" in " ".join(call["reasons"])
 

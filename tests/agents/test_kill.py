@@ -11,7 +11,7 @@ from tests.agents import killed
 from tests.agents.workers import small_searcher, timeless
 
 NODES = [name for agent in FLOW for name in (agent, "manager")]
-OUTPUTS = ("report.md", "attack_patterns.json", "prompts.json")
+OUTPUTS = ("report.json", "attack_patterns.json", "prompts.json", "report.md")
 Run = Callable[..., int]
 
 

@@ -1,13 +1,18 @@
 """The agents' assets, materialized over the shipped corpus; and what their checks catch."""
 
+import json
 import shutil
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from assets.attack_intelligence import read_brief
 from assets.checks import prompt_checks, report_checks
 from dagster_project.definitions import defs
+from deepward.agents import report
+from deepward.agents.brief import run_brief
+from tests.agents.workers import BRIEF, Worker, everybody, small_searcher
 
 TECHNIQUE = "face-swap"
 
@@ -51,6 +56,41 @@ def test_a_technique_gets_a_cited_report_and_prompts_and_keeps_them(
         assert second[asset]["unchanged_and_kept"] and not refreshed[asset]["unchanged_and_kept"]
         assert first[asset]["version"] == second[asset]["version"] == refreshed[asset]["version"]
     assert not (tmp_path / "unfinished" / TECHNIQUE).exists()
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    """A folder with what the agents wrote, and the passages that it cites."""
+    with small_searcher(tmp_path / "index") as searcher:
+        run_brief(BRIEF, searcher, everybody(Worker()), tmp_path / "brief")
+        yield tmp_path / "brief", searcher.index.passages
+
+
+def test_another_wording_of_the_report_changes_nothing_that_the_checks_find(
+    written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, passages = written
+    before = read_brief(folder, passages)
+    words = (folder / "report.md").read_text()
+    monkeypatch.setattr(report, "_sources", lambda stored, numbers: "See the library.")
+    with small_searcher(folder.parent / "index") as searcher:
+        run_brief(BRIEF, searcher, everybody(Worker()), folder)
+    after = read_brief(folder, passages)
+    assert after.pop("report") != before.pop("report") == words
+    timed = {"calls": None}
+    assert {**after, **timed} == {**before, **timed}
+    assert before["cited"] == before["claims"] == 3 and not before["unresolved"]
+
+
+def test_a_claim_whose_passage_is_not_stored_fails_the_check(written) -> None:
+    folder, passages = written
+    assert report_checks(read_brief(folder, passages))[0].passed
+    stored = json.loads((folder / "report.json").read_text())
+    stored["report"]["sections"][0]["claims"][0]["chunk_ids"] = ["0" * 16]
+    (folder / "report.json").write_text(json.dumps(stored))
+    facts = read_brief(folder, passages)
+    assert facts["unresolved"] == ["0" * 16]
+    assert not report_checks(facts)[0].passed
 
 
 def test_the_checks_catch_unknown_citations_missing_regions_and_repeated_prompts() -> None:

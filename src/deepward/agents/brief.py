@@ -19,7 +19,7 @@ from deepward.agents.checkpoint import (
     unfinished_run,
 )
 from deepward.agents.graph import BriefGraph
-from deepward.agents.outputs import MISSING, TRANSCRIPT, UNFINISHED, write_outputs
+from deepward.agents.results import MISSING, TRANSCRIPT, UNFINISHED, write_outputs
 from deepward.agents.schemas import AGENTS, AgentName, Evidence, Report
 from deepward.agents.state import FLOW, RunState
 from deepward.agents.tools.base import Tool
@@ -42,7 +42,7 @@ class BriefResult:
     """A finished run.
 
     Attributes:
-        out: folder with `report.md`, `attack_patterns.json`, `prompts.json`, `transcript.jsonl`.
+        out: folder with the files that `results` lists.
         report: as refined; every claim cites evidence.
         evidence: all passages that the agents had.
         removed: parts that the checks removed, by agent.

@@ -39,9 +39,9 @@ def brief(
 ) -> None:
     """Have the agents write a cited report, attack patterns and prompts.
 
-    They read the knowledge base (`deepward ingest`). The folder then holds report.md,
-    attack_patterns.json, prompts.json, and transcript.jsonl with every call. An interrupted run is
-    continued by the same command.
+    They read the knowledge base (`deepward ingest`). The folder then holds report.md for
+    people, report.json, attack_patterns.json and prompts.json for programs, and transcript.jsonl
+    with every call. An interrupted run is continued by the same command.
     """
     from pydantic import ValidationError
 

@@ -1,9 +1,10 @@
 """The files of a run: each whole or not there, all of one run.
 
 out/
-├── report.md              for people
+├── report.json            a `CitedReport`: claims with the passages they cite, and what is missing
 ├── attack_patterns.json   an `AttackPatterns`
 ├── prompts.json           a `PromptSet`; synthesis takes it as it is
+├── report.md              the three above for people; nothing reads it back
 ├── transcript.jsonl       every call
 ├── missing.json           only when the run ended before its end: why, and what is not there
 └── unfinished/            only while a run goes on or can be continued: checkpoint and transcript
@@ -11,19 +12,33 @@ out/
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from deepward.agents.budgets import Budgets
-from deepward.agents.rendering import render_report
+from deepward.agents.report import CitedReport, Results, render_report, results_of
 from deepward.agents.state import FIELDS, FLOW, RunState
+from deepward.errors import AgentError
 from deepward.files import atomic_file, write_json
+from deepward.techniques.specs import AttackPatterns, Message, PromptSet
 
-__all__ = ["MISSING", "OUTPUTS", "TRANSCRIPT", "UNFINISHED", "missing_parts", "write_outputs"]
+__all__ = [
+    "MISSING",
+    "OUTPUTS",
+    "REPORT",
+    "TRANSCRIPT",
+    "UNFINISHED",
+    "missing_parts",
+    "read_results",
+    "write_outputs",
+]
 
+Work = TypeVar("Work", bound=Message)
+REPORT = "report.md"
 TRANSCRIPT = "transcript.jsonl"
 MISSING = "missing.json"
 UNFINISHED = "unfinished"
-OUTPUTS = ("report.md", "attack_patterns.json", "prompts.json")
+_JSON = {"report": "report.json", "patterns": "attack_patterns.json", "prompts": "prompts.json"}
+OUTPUTS = (REPORT, *_JSON.values())
 _CALLED = {
     "queries": "the sub-queries",
     "evidence": "the evidence",
@@ -32,6 +47,19 @@ _CALLED = {
     "patterns": "the attack patterns",
     "prompts": "the prompts",
 }
+
+
+def read_results(folder: Path) -> Results:
+    """The results in a folder that `write_outputs` filled.
+
+    Raises:
+        AgentError: one of the files is damaged.
+    """
+    return Results(
+        _read(folder / _JSON["report"], CitedReport),
+        _read(folder / _JSON["patterns"], AttackPatterns),
+        _read(folder / _JSON["prompts"], PromptSet),
+    )
 
 
 def missing_parts(state: RunState) -> list[str]:
@@ -59,17 +87,19 @@ def write_outputs(out: Path, state: RunState, budgets: Budgets) -> list[str]:
         What is missing, from `missing_parts`.
     """
     missing = missing_parts(state)
-    report = render_report(state, missing)
-    if report is None:
-        (out / OUTPUTS[0]).unlink(missing_ok=True)
-    else:
-        with atomic_file(out / OUTPUTS[0]) as partial:
-            partial.write_text(report, encoding="utf-8")
-    for name, work in zip(OUTPUTS[1:], (state.patterns, state.prompts), strict=True):
+    results = results_of(state, missing)
+    for field, name in _JSON.items():
+        work: Message | None = getattr(results, field)
         if work is None:
             (out / name).unlink(missing_ok=True)
         else:
             write_json(out / name, work.model_dump(mode="json"))
+    text = render_report(results)
+    if text is None:
+        (out / REPORT).unlink(missing_ok=True)
+    else:
+        with atomic_file(out / REPORT) as partial:
+            partial.write_text(text, encoding="utf-8")
     with atomic_file(out / TRANSCRIPT) as partial:
         shutil.copyfile(out / UNFINISHED / TRANSCRIPT, partial)
     if missing:
@@ -77,6 +107,13 @@ def write_outputs(out: Path, state: RunState, budgets: Budgets) -> list[str]:
     else:
         (out / MISSING).unlink(missing_ok=True)
     return missing
+
+
+def _read(path: Path, kind: type[Work]) -> Work | None:
+    try:
+        return kind.model_validate_json(path.read_bytes()) if path.exists() else None
+    except ValueError as error:
+        raise AgentError(f"{path} does not hold what the agents write: {error}") from None
 
 
 def _account(state: RunState, budgets: Budgets, missing: list[str], out: Path) -> dict[str, Any]:
