@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deepward.knowledge.passages import Passages
 
 GROUP = "attack_intelligence"
-CODE = code_version("deepward.agents.brief", "deepward.agents.agent_table")
+CODE = code_version("deepward.agents.brief", "deepward.agents.backends.table")
 MOST_CHARACTERS = 40_000  # of a report in metadata
 
 

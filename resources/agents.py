@@ -18,18 +18,15 @@ class Agents(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     Attributes:
         table: `embedded` (algorithms, no language model), `full` (the reference models), or a
-            YAML file as `deepward.agents.agent_table` describes.
-        steps, tokens, seconds: most calls, tokens and seconds of one brief.
+            YAML file as `deepward.agents.backends.table` describes, which also says what one brief
+            may cost.
     """
 
     table: str = "embedded"
-    steps: int = 60
-    tokens: int = 2_000_000
-    seconds: float = 3600.0
 
     def describe(self) -> dict[str, Any]:
         """What does the work, for the card: changes when another model does it."""
-        from deepward.agents.agent_table import named_table
+        from deepward.agents.backends.table import named_table
 
         return {name: asdict(model) for name, model in named_table(self.table).agents.items()}
 
@@ -50,19 +47,19 @@ class Agents(dg.ConfigurableResource):  # type: ignore[type-arg]
             unfinished: where the run keeps its checkpoints, so that a killed one goes on.
             progress: told of hand-overs.
         """
-        from deepward.agents.agent_table import named_table, open_backends
+        from deepward.agents.backends.table import named_table, open_backends
         from deepward.agents.brief import run_brief
-        from deepward.agents.budgets import Budgets
         from deepward.agents.results import OUTPUTS, TRANSCRIPT
         from deepward.agents.tools import ToolSettings, open_tools
 
+        table = named_table(self.table)
         done = run_brief(
             brief,
             searcher,
-            open_backends(named_table(self.table), searcher.index.encoder),
+            open_backends(table, searcher.index.encoder),
             unfinished,
             tools=open_tools(searcher, ToolSettings.from_environment()),
-            budgets=Budgets(steps=self.steps, tokens=self.tokens, seconds=self.seconds),
+            budgets=table.budgets,
             progress=progress,
         )
         for name in (*OUTPUTS, TRANSCRIPT):

@@ -13,11 +13,12 @@ import traceback
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from deepward.agents.agent_table import agent_table, open_backends
-from deepward.agents.endpoint import Endpoint, EndpointBackend, RateLimit
+from deepward.agents.backends.endpoint import Endpoint, EndpointBackend
+from deepward.agents.backends.table import agent_table, open_backends
 from deepward.agents.parsing import parse
 from deepward.agents.schemas import SubQueries
 from deepward.errors import AgentError, UsageError
@@ -192,19 +193,27 @@ def test_a_redirect_does_not_carry_the_key_to_another_host(wire):
         assert other.headers == []
 
 
-def test_requests_are_spread_over_the_minute():
+def test_requests_are_spread_over_the_minute(monkeypatch):
     now, slept = [100.0], []
 
     def sleep(seconds):
         slept.append(seconds)
         now[0] += seconds
 
-    limit = RateLimit(30.0, clock=lambda: now[0], sleep=sleep)
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
+    monkeypatch.setattr("langchain_core.rate_limiters.time", clock)
+    server = Endpoint("http://127.0.0.1:1", per_minute=30.0)
+    waited = []
+    for pause in (0.0, 0.0, 0.0, 10.0, 0.0):
+        now[0] += pause
+        before = len(slept)
+        server.wait()
+        waited.append(sum(slept[before:]))
+    assert waited == pytest.approx([0.0, 2.0, 2.0, 0.0, 2.0], abs=0.11)
+    before = len(slept)
     for _ in range(3):
-        limit.wait()
-    now[0] += 10.0
-    limit.wait()
-    assert slept == pytest.approx([2.0, 2.0])
+        Endpoint("http://127.0.0.1:1").wait()
+    assert len(slept) == before
 
 
 def test_passages_are_trimmed_to_the_context_that_is_told(wire):

@@ -7,32 +7,29 @@ import numpy as np
 import pytest
 
 from deepward.agents.backends import Request
+from deepward.agents.backends.extractive import EXTRACTIVE, ExtractiveBackend
 from deepward.agents.brief import run_brief
-from deepward.agents.extractive import EXTRACTIVE, ExtractiveBackend
-from deepward.agents.extractive.prose import is_prose, split_prose
 from deepward.agents.extractive.ranking import centrality, choose
 from deepward.agents.extractive.refiner import disagreement
-from deepward.agents.extractive.sentences import quotable
-from deepward.agents.inputs import (
-    CollectionInputs,
-    PatternInputs,
-    PromptInputs,
-    RefinementInputs,
-    ReportInputs,
-    ReviewInputs,
-    StrategyInputs,
-    ToolDescription,
-)
+from deepward.agents.extractive.sentences import is_prose, quotable, split_prose
 from deepward.agents.schemas import (
     AGENTS,
     Claim,
+    CollectionInputs,
     Evidence,
+    PatternInputs,
+    PromptInputs,
+    RefinementInputs,
     Report,
+    ReportInputs,
     Review,
+    ReviewInputs,
     Section,
+    StrategyInputs,
     SubQueries,
     SubQuery,
     ToolCalls,
+    ToolDescription,
 )
 from deepward.errors import AgentError
 from deepward.knowledge.chunking import split_sentences

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from deepward.agents import huggingface
-from deepward.agents.agent_table import AgentModel, AgentTable, open_backends
-from deepward.agents.huggingface import HuggingFaceBackend, check_model, load_chat_model
-from deepward.agents.messages import build_messages
+from deepward.agents.backends.huggingface import HuggingFaceBackend, check_model, load_chat_model
+from deepward.agents.backends.messages import build_messages
+from deepward.agents.backends.table import AgentModel, AgentTable, open_backends
 from deepward.agents.parsing import parse
 from deepward.agents.schemas import AGENTS, SubQueries
 from deepward.errors import AgentError, UsageError
@@ -187,5 +187,5 @@ def test_a_gpu_holds_the_weights_in_bfloat16(tiny):
         pytest.skip("no CUDA device")
     chat = load_chat_model(tiny, "cuda")
     assert chat._model.dtype == torch.bfloat16
-    answer = HuggingFaceBackend(tiny, device="cuda").answer(strategy_request(seed=1))
-    assert answer == HuggingFaceBackend(tiny, device="cuda").answer(strategy_request(seed=1))
+    answer = HuggingFaceBackend(tiny).answer(strategy_request(seed=1))
+    assert answer == HuggingFaceBackend(tiny).answer(strategy_request(seed=1))

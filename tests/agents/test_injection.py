@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from deepward.agents.backends import Answer
+from deepward.agents.backends.endpoint import Endpoint, EndpointBackend
+from deepward.agents.backends.extractive import ExtractiveBackend
+from deepward.agents.backends.huggingface import HuggingFaceBackend
 from deepward.agents.brief import run_brief
-from deepward.agents.endpoint import Endpoint, EndpointBackend
-from deepward.agents.extractive import ExtractiveBackend
-from deepward.agents.huggingface import HuggingFaceBackend
 from deepward.agents.schemas import AGENTS
 from deepward.agents.tools import ToolSettings, open_tools
 from deepward.agents.tools.web import ONE_PAGE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepward.agents.state import FLOW
+from deepward.agents.schemas import FLOW
 from tests.agents import killed
 from tests.agents.workers import small_searcher, timeless
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepward.agents.backends import Request
-from deepward.agents.inputs import ReviewInputs
-from deepward.agents.messages import build_messages, extract_json, fit_messages
-from deepward.agents.schemas import Review
+from deepward.agents.backends.messages import build_messages, fit_messages
+from deepward.agents.parsing import extract_json
+from deepward.agents.schemas import Review, ReviewInputs
 from deepward.agents.untrusted import clean_line, clean_untrusted
 from deepward.errors import AgentError
 from tests.agents.requests import BRIEF, evidence, report_request, strategy_request

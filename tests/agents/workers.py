@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from deepward.agents.backends import Answer, Request
-from deepward.agents.inputs import (
+from deepward.agents.schemas import (
+    AGENTS,
+    AgentName,
     CollectionInputs,
     PatternInputs,
     PromptInputs,
@@ -17,7 +19,6 @@ from deepward.agents.inputs import (
     ReportInputs,
     StrategyInputs,
 )
-from deepward.agents.schemas import AGENTS, AgentName
 from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.retrieval import Searcher
 from deepward.techniques.specs import Brief

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from deepward.agents.backends import Backend, Request
+from deepward.agents.backends.base import Backend, Request
 from deepward.agents.budgets import (
     Budgets,
     OutOfTime,

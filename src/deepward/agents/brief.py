@@ -1,7 +1,5 @@
 """From a brief to a report, attack patterns and prompts in a folder."""
 
-import fcntl
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepward.agents.asking import Asker
-from deepward.agents.backends import Backend
+from deepward.agents.backends.base import Backend
 from deepward.agents.budgets import DEFAULT_BUDGETS, Budgets, Spent
 from deepward.agents.checkpoint import (
     discard,
@@ -20,8 +18,8 @@ from deepward.agents.checkpoint import (
 )
 from deepward.agents.graph import BriefGraph
 from deepward.agents.results import MISSING, TRANSCRIPT, UNFINISHED, write_outputs
-from deepward.agents.schemas import AGENTS, AgentName, Evidence, Report
-from deepward.agents.state import FLOW, RunState
+from deepward.agents.schemas import AGENTS, FLOW, AgentName, Evidence, Report
+from deepward.agents.state import RunState
 from deepward.agents.tools.base import Tool
 from deepward.agents.tools.choice import open_tools
 from deepward.agents.transcript import Transcript
@@ -160,18 +158,20 @@ def _explained(state: RunState, missing: Sequence[str], out: Path, failed: bool)
 
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Holds the folder; the lock goes with the process, however that ends, and leaves no file."""
+    """Holds the folder; the lock goes with the process, however that ends."""
+    from filelock import FileLock, Timeout
+
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; name a folder for the results.")
     out.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(out, os.O_RDONLY)
+    lock = FileLock(out / ".lock", blocking=False)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AgentError(
-                f"Another run is writing {out}. Wait for it to end, or name another folder."
-            ) from None
+        lock.acquire()
+    except Timeout:
+        raise AgentError(
+            f"Another run is writing {out}. Wait for it to end, or name another folder."
+        ) from None
+    try:
         yield
     finally:
-        os.close(descriptor)
+        lock.release()

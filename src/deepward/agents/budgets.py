@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
+from pydantic.dataclasses import dataclass
 
-from deepward.agents.backends import Backend, Request
+from deepward.agents.backends.base import Backend, Request
+from deepward.agents.parsing import STRICT
 from deepward.errors import UsageError
 from deepward.files import canonical_json
 
@@ -27,7 +28,7 @@ Result = TypeVar("Result")
 LEAST_ANSWER = 32  # tokens; with fewer left no answer could be worth asking for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Budgets:
     """The most that one run may spend, over all its parts when it was killed and continued.
 
@@ -110,7 +111,8 @@ class OutOfTime(Exception):
 def within(seconds: float, do: Callable[[], Result]) -> Result:
     """Returns what `do` returns, or raises what it raises, if that takes at most `seconds`.
 
-    Python cannot stop a thread: one that is late is left to itself and its answer is never read.
+    Python cannot stop a thread: one that is late is left to itself and its answer is never read. An
+    executor would wait for it when the process ends, so the thread is a daemon.
 
     Raises:
         OutOfTime: it was not done in time.

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepward.agents.backends import Backend
+from deepward.agents.backends.base import Backend
 from deepward.agents.schemas import AgentName
 from deepward.errors import AgentError
 from deepward.files import canonical_json, sha256_bytes

@@ -8,21 +8,19 @@ the manager, who lets the work pass or sends it back to this agent or to one bef
 break a budget leads to the end. The state is checkpointed after each node.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from deepward.agents.agent import Desk
 from deepward.agents.asking import Asked, Asker, BudgetEnded
-from deepward.agents.backends import Request
-from deepward.agents.collection import collect
-from deepward.agents.handover import ANSWERS, check_work, given_to, shown_to_manager
-from deepward.agents.inputs import ReviewInputs
-from deepward.agents.parsing import parse
-from deepward.agents.schemas import AgentName, Evidence, Review, ToolCalls
-from deepward.agents.state import END, FIELDS, FLOW, RunState
+from deepward.agents.backends.base import Request
+from deepward.agents.roster import ROSTER
+from deepward.agents.schemas import FLOW, AgentName, Evidence, ToolCalls
+from deepward.agents.state import END, RunState
 from deepward.agents.tools.base import Tool
+from deepward.agents.tools.collection import collect
 from deepward.agents.transcript import ToolUse
-from deepward.agents.validation import check_review
 from deepward.knowledge.retrieval import Searcher
 from deepward.progress import Advance, Progress, no_progress
 
@@ -32,10 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BriefGraph"]
 
-_ANSWER_TOKENS = 2048  # of one answer
-_PROMPT_TOKENS = 220  # of one edit spec as JSON, when many are wanted
 _MOST_REASONS = 12  # that a worker is told at once
 Update = dict[str, Any]
+Step = Callable[[RunState], Update]
 
 
 class BriefGraph:
@@ -48,8 +45,7 @@ class BriefGraph:
         asker: Asker,
         progress: Progress = no_progress,
     ) -> None:
-        self._index = searcher.index
-        self._tools = tools
+        self._desk = Desk(searcher.index, tools)
         self._asker = asker
         self._progress = progress
 
@@ -64,37 +60,45 @@ class BriefGraph:
         graph = StateGraph(RunState)
         graph.add_edge(START, FLOW[0])
         for agent in FLOW:
-            graph.add_node(agent, partial(self._worker, agent), input_schema=RunState)
+            graph.add_node(
+                agent, partial(self._node, partial(self._work, agent)), input_schema=RunState
+            )
             graph.add_conditional_edges(agent, _turn, {**finish, agent: agent})
-        graph.add_node("manager", self._manager)
+        graph.add_node("manager", partial(self._node, self._review), input_schema=RunState)
         back: dict[Hashable, str] = {agent: agent for agent in FLOW}
         graph.add_conditional_edges("manager", _turn, {**finish, **back})
         return graph.compile(checkpointer=saver)
 
-    def _worker(self, agent: AgentName, state: RunState) -> Update:
+    def _node(self, step: Step, state: RunState) -> Update:
+        """One step, or the end of the run where a budget allows none."""
         try:
-            return self._work(agent, state)
+            return step(state)
         except BudgetEnded as ended:
-            return _end(ended)
+            spent = ended.spent.model_dump(mode="json")
+            return {"turn": END, "ended": str(ended), "spent": spent}
+
+    def _ask(self, agent: AgentName, state: RunState, note: str) -> Asked:
+        """Asks an agent once."""
+        attempt = state.attempts.get(agent, 0) + 1
+        asked = ROSTER[agent]
+        request = Request(
+            agent=agent,
+            inputs=asked.given(state, self._desk),
+            answer=asked.answer,
+            feedback=state.feedback.get(agent, ()),
+            max_tokens=asked.tokens(state.brief),
+            seed=state.brief.seed + attempt - 1,  # asked again, a model that samples says more
+        )
+        self._progress(Advance("agents", len(state.accepted), len(FLOW), "hand-over", note))
+        return self._asker.ask(request, attempt, state.spent)
 
     def _work(self, agent: AgentName, state: RunState) -> Update:
         """Asks a worker once; what holds goes into the state and to the manager."""
-        attempt = state.attempts.get(agent, 0) + 1
+        note = f"{agent.replace('_', ' ')}, attempt {state.attempts.get(agent, 0) + 1}"
+        asked = self._ask(agent, state, note)
+        attempt = asked.call.attempt
         last = attempt >= self._asker.budgets.attempts
-        tokens = _ANSWER_TOKENS
-        if agent == "prompt_generator":
-            tokens = max(tokens, _PROMPT_TOKENS * state.brief.prompts)
-        request = Request(
-            agent=agent,
-            inputs=given_to(agent, state, self._index, self._tools),
-            answer=ANSWERS[agent],
-            feedback=state.feedback.get(agent, ()),
-            max_tokens=tokens,
-            seed=state.brief.seed + attempt - 1,  # asked again, a model that samples says more
-        )
-        self._say(state, f"{agent.replace('_', ' ')}, attempt {attempt}")
-        asked = self._asker.ask(request, attempt, state.spent)
-        checked = check_work(agent, asked.text, state, self._index, self._tools)
+        checked = ROSTER[agent].read(asked.text, state, self._desk)
         work, missing = checked.work, checked.missing
         again = bool(missing) or (bool(checked.removed) and not last)
         uses: tuple[ToolUse, ...] = ()
@@ -110,8 +114,8 @@ class BriefGraph:
         reasons = (*missing, *checked.removed)
         verdict = "sent back" if again else "mended" if checked.removed else "passed"
         self._asker.record(asked, verdict, reasons, uses)
-        update = self._after(state, asked, agent, attempt)
-        update |= {FIELDS[agent]: handed, "index": self._index.content_hash}
+        update = _after(state, asked)
+        update |= {ROSTER[agent].field: handed, "index": self._desk.index.content_hash}
         if not again:
             return update | {
                 "turn": "manager",
@@ -133,42 +137,20 @@ class BriefGraph:
         queries = state.queries
         assert queries is not None
         return self._asker.use_tools(
-            asked, lambda: collect(calls, queries, self._tools, self._index)
+            asked, lambda: collect(calls, queries, self._desk.tools, self._desk.index)
         )
-
-    def _manager(self, state: RunState) -> Update:
-        try:
-            return self._review(state)
-        except BudgetEnded as ended:
-            return _end(ended)
 
     def _review(self, state: RunState) -> Update:
         """Asks the manager about one hand-over, and follows what it says when it makes sense."""
         agent = state.under_review
         assert agent is not None
-        attempt = state.attempts.get("manager", 0) + 1
-        inputs = ReviewInputs(
-            brief=state.brief,
-            agent=agent,
-            problems=state.problems,
-            handed_over=shown_to_manager(agent, state),
-        )
-        request = Request(
-            agent="manager",
-            inputs=inputs,
-            answer=Review,
-            feedback=state.feedback.get("manager", ()),
-            max_tokens=_ANSWER_TOKENS,
-            seed=state.brief.seed + attempt - 1,
-        )
-        self._say(state, f"manager, on the work of {agent.replace('_', ' ')}")
-        asked = self._asker.ask(request, attempt, state.spent)
-        before = FLOW[: FLOW.index(agent)]
-        read = parse(asked.text, Review)
+        note = f"manager, on the work of {agent.replace('_', ' ')}"
+        asked = self._ask("manager", state, note)
+        attempt = asked.call.attempt
+        read = ROSTER["manager"].read(asked.text, state, self._desk)
         review, faults = read.work, read.missing
-        if review is not None:
-            faults = check_review(review, agent, before).missing
-        update = self._after(state, asked, "manager", attempt)
+        before = FLOW[: FLOW.index(agent)]
+        update = _after(state, asked)
         if review is None or faults:
             self._asker.record(asked, "refused", faults)
             if attempt < self._asker.budgets.attempts:
@@ -214,27 +196,22 @@ class BriefGraph:
             "attempts": {a: 0 if a in stale else n for a, n in attempts.items()},
             "feedback": {a: f for a, f in feedback.items() if a not in (*stale, "manager")},
             "removed": {a: n for a, n in state.removed.items() if a not in (*stale, worker)},
-            **{FIELDS[a]: None for a in stale},
+            **{ROSTER[a].field: None for a in stale},
         }
 
-    def _after(self, state: RunState, asked: Asked, agent: AgentName, attempt: int) -> Update:
-        """What every call changes in the state."""
-        return {
-            "spent": asked.spent.model_dump(mode="json"),
-            "attempts": {**state.attempts, agent: attempt},
-            "models": {**state.models, agent: asked.call.model},
-        }
 
-    def _say(self, state: RunState, note: str) -> None:
-        self._progress(Advance("agents", len(state.accepted), len(FLOW), "hand-over", note))
+def _after(state: RunState, asked: Asked) -> Update:
+    """What every call changes in the state."""
+    call = asked.call
+    return {
+        "spent": asked.spent.model_dump(mode="json"),
+        "attempts": {**state.attempts, call.agent: call.attempt},
+        "models": {**state.models, call.agent: call.model},
+    }
 
 
 def _turn(state: RunState) -> str:
     return state.turn
-
-
-def _end(ended: BudgetEnded) -> Update:
-    return {"turn": END, "ended": str(ended), "spent": ended.spent.model_dump(mode="json")}
 
 
 def _told(

@@ -5,15 +5,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deepward.agents.messages import extract_json
+__all__ = ["STRICT", "Checked", "extract_json", "faults", "parse"]
 
-__all__ = ["Checked", "parse"]
-
+STRICT = ConfigDict(strict=True, extra="forbid")  # of settings that people write
 Work = TypeVar("Work", bound=BaseModel)
 Left = TypeVar("Left", bound=BaseModel, covariant=True)
 _MOST_ERRORS = 8  # named at once; a worker cannot act on a hundred
+_LONGEST = 400_000  # characters of an answer that are looked at
+_MOST_STARTS = 200  # opening braces that are tried
 _ITEMS = ("claims", "patterns", "prompts")  # lists whose items stand for themselves
 
 
@@ -64,6 +65,33 @@ def parse(text: str, model: type[Work]) -> Checked[Work]:
         _remove(raw, list(bad))
 
 
+def extract_json(text: str) -> str | None:
+    """The JSON object in a model's output: bare, in a code fence, or among other words.
+
+    Of several the longest, so that an example or an echo before the answer does not win over it.
+    The work is bounded, whatever the output.
+
+    Returns:
+        The object as it was written, or None when there is none.
+    """
+    text = text[:_LONGEST]
+    decoder = json.JSONDecoder()
+    best = ""
+    at = text.find("{")
+    for _ in range(_MOST_STARTS):
+        if at < 0:
+            break
+        try:
+            found, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            if isinstance(found, dict) and end - at > len(best):
+                best = text[at:end]
+        at = text.find("{", end)
+    return best or None
+
+
 def _item(location: tuple[int | str, ...]) -> tuple[int | str, ...] | None:
     """Position of the claim, pattern or prompt that an error lies in; None when in no such."""
     for at in range(len(location) - 1, 0, -1):
@@ -85,6 +113,12 @@ def _remove(raw: Any, positions: Sequence[tuple[int | str, ...]]) -> None:
         for key in path:
             items = items[key]
         items[:] = [item for number, item in enumerate(items) if number not in gone]
+
+
+def faults(error: ValidationError) -> tuple[str, ...]:
+    """What did not fit a type, where and why, a sentence each; never the value itself."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return tuple(_words(fault["loc"], fault["msg"]) for fault in found[:_MOST_ERRORS])
 
 
 def _words(location: tuple[int | str, ...], message: str) -> str:

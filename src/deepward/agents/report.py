@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepward.agents.markdown import escaped, quoted, table
-from deepward.agents.schemas import AgentName, Report
-from deepward.agents.state import FLOW, RunState
+from deepward.agents.schemas import FLOW, AgentName, Report
+from deepward.agents.state import RunState
 from deepward.techniques.specs import AttackPatterns, Brief, Message, PromptSet
 
 __all__ = ["CitedReport", "Results", "Source", "render_report", "results_of"]

@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 
 from deepward.agents.budgets import Budgets
 from deepward.agents.report import CitedReport, Results, render_report, results_of
-from deepward.agents.state import FIELDS, FLOW, RunState
+from deepward.agents.roster import ROSTER
+from deepward.agents.schemas import FLOW
+from deepward.agents.state import RunState
 from deepward.errors import AgentError
 from deepward.files import atomic_file, write_json
 from deepward.techniques.specs import AttackPatterns, Message, PromptSet
@@ -39,14 +41,6 @@ MISSING = "missing.json"
 UNFINISHED = "unfinished"
 _JSON = {"report": "report.json", "patterns": "attack_patterns.json", "prompts": "prompts.json"}
 OUTPUTS = (REPORT, *_JSON.values())
-_CALLED = {
-    "queries": "the sub-queries",
-    "evidence": "the evidence",
-    "report": "the report",
-    "refined": "the refined report",
-    "patterns": "the attack patterns",
-    "prompts": "the prompts",
-}
 
 
 def read_results(folder: Path) -> Results:
@@ -68,11 +62,10 @@ def missing_parts(state: RunState) -> list[str]:
     for agent in FLOW:
         if agent in state.accepted:
             continue
-        work = getattr(state, FIELDS[agent])
-        part = _CALLED[FIELDS[agent]]
+        work, part = ROSTER[agent].work(state), ROSTER[agent].called
         if work is None:
             parts.append(f"{part}, by {agent}: not there")
-        elif agent == "prompt_generator" and len(work.prompts) < state.brief.prompts:
+        elif isinstance(work, PromptSet) and len(work.prompts) < state.brief.prompts:
             wanted = state.brief.prompts
             parts.append(f"{part}, by {agent}: {len(work.prompts)} of {wanted}, not accepted")
         else:

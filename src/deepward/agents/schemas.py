@@ -1,23 +1,35 @@
-"""What the agents hand to each other: typed, validated, and the same for every backend."""
+"""What the agents hand to each other: typed, validated, and the same for every backend.
 
-from typing import Literal
+First what they answer, then what each is given. Nothing reaches an agent that is not named here.
+"""
 
-from pydantic import Field
+from typing import Literal, get_args
 
-from deepward.techniques.specs import Line, Message, Slug
+from pydantic import Field, JsonValue
+
+from deepward.techniques.specs import AttackPatterns, Brief, Line, Message, Slug
 
 __all__ = [
     "AGENTS",
+    "FLOW",
     "AgentName",
     "Claim",
+    "CollectionInputs",
     "Evidence",
+    "PatternInputs",
+    "PromptInputs",
+    "RefinementInputs",
     "Report",
+    "ReportInputs",
     "Review",
+    "ReviewInputs",
     "Section",
+    "StrategyInputs",
     "SubQueries",
     "SubQuery",
     "ToolCall",
     "ToolCalls",
+    "ToolDescription",
 ]
 
 AgentName = Literal[
@@ -29,15 +41,8 @@ AgentName = Literal[
     "prompt_generator",
     "manager",
 ]
-AGENTS: tuple[AgentName, ...] = (
-    "query_strategist",
-    "data_collector",
-    "report_generator",
-    "info_refiner",
-    "attack_pattern_synthesizer",
-    "prompt_generator",
-    "manager",
-)
+AGENTS: tuple[AgentName, ...] = get_args(AgentName)
+FLOW = AGENTS[:-1]  # those who work, in their order; the manager looks at what each hands over
 
 
 class SubQuery(Message):
@@ -128,3 +133,69 @@ class Review(Message):
     accepted: bool
     send_back_to: AgentName | None = None
     reasons: tuple[Line, ...] = ()
+
+
+class _Inputs(Message):
+    brief: Brief
+
+
+class ToolDescription(Message):
+    """A tool that may be called, as the DataCollector sees it."""
+
+    name: Slug
+    description: Line
+
+
+class StrategyInputs(_Inputs):
+    """For the QueryStrategist; `techniques` are the slugs that the sources name, sorted."""
+
+    techniques: tuple[str, ...]
+
+
+class CollectionInputs(_Inputs):
+    """For the DataCollector."""
+
+    queries: SubQueries
+    tools: tuple[ToolDescription, ...]
+
+
+class ReportInputs(_Inputs):
+    """For the ReportGenerator; `evidence` is untrusted text."""
+
+    queries: SubQueries
+    evidence: tuple[Evidence, ...]
+
+
+class RefinementInputs(_Inputs):
+    """For the InfoRefiner; `evidence` is untrusted text."""
+
+    report: Report
+    evidence: tuple[Evidence, ...]
+
+
+class PatternInputs(_Inputs):
+    """For the AttackPatternSynthesizer; `evidence` is untrusted text."""
+
+    report: Report
+    evidence: tuple[Evidence, ...]
+
+
+class PromptInputs(_Inputs):
+    """For the PromptGenerator; `evidence` is untrusted text."""
+
+    patterns: AttackPatterns
+    evidence: tuple[Evidence, ...]
+
+
+class ReviewInputs(_Inputs):
+    """For the Manager.
+
+    Attributes:
+        agent: whose work it is.
+        problems: what the validators found and could mend by removing it, in words.
+        handed_over: the work as JSON; words in it may come from untrusted text.
+    """
+
+    agent: AgentName
+    problems: tuple[str, ...]
+    handed_over: JsonValue

@@ -3,22 +3,12 @@
 from pydantic import BaseModel, ConfigDict
 
 from deepward.agents.budgets import Spent
-from deepward.agents.schemas import AGENTS, AgentName, Evidence, Report, SubQueries
+from deepward.agents.schemas import FLOW, AgentName, Evidence, Report, SubQueries
 from deepward.techniques.specs import AttackPatterns, Brief, PromptSet
 
-__all__ = ["END", "FIELDS", "FLOW", "RunState"]
+__all__ = ["END", "RunState"]
 
 END = "end"
-FLOW: tuple[AgentName, ...] = tuple(agent for agent in AGENTS if agent != "manager")
-# Field of the state that an agent's work lies in.
-FIELDS: dict[AgentName, str] = {
-    "query_strategist": "queries",
-    "data_collector": "evidence",
-    "report_generator": "report",
-    "info_refiner": "refined",
-    "attack_pattern_synthesizer": "patterns",
-    "prompt_generator": "prompts",
-}
 
 
 class RunState(BaseModel):

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deepward.agents.backends import Answer
+from deepward.agents.backends.base import Answer
 from deepward.agents.schemas import AgentName
 
 __all__ = ["Call", "ToolUse", "Transcript"]

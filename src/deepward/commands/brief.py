@@ -45,8 +45,9 @@ def brief(
     """
     from pydantic import ValidationError
 
-    from deepward.agents.agent_table import named_table, open_backends
+    from deepward.agents.backends.table import named_table, open_backends
     from deepward.agents.brief import run_brief
+    from deepward.agents.parsing import faults
     from deepward.agents.tools import ToolSettings, open_tools
     from deepward.knowledge import base
     from deepward.techniques.specs import Brief
@@ -60,9 +61,7 @@ def brief(
             seed=seed,
         )
     except ValidationError as error:
-        found = error.errors()[0]
-        place = ".".join(map(str, found["loc"]))
-        raise UsageError(f"The brief cannot be used: {place}: {found['msg']}.") from None
+        raise UsageError(f"The brief cannot be used: {' '.join(faults(error))}") from None
     table, tools = named_table(agents), ToolSettings.from_environment()
     files, settings = base.knowledge_files(), base.KnowledgeSettings.from_environment()
     with base.open_searcher(files, settings) as searcher, shown_progress() as progress:
@@ -72,6 +71,7 @@ def brief(
             open_backends(table, searcher.index.encoder),
             out,
             tools=open_tools(searcher, tools),
+            budgets=table.budgets,
             progress=progress,
         )
     facts: dict[str, Any] = {

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from deepward.techniques.entries import Artefact, Region, Technique, Topic, matcher
-from deepward.techniques.specs import Brief, Modality, Operation
+from deepward.techniques.specs import Brief, Modality
 
 __all__ = ["Artefact", "Region", "Taxonomy", "Technique", "Topic", "load_taxonomy", "matcher"]
 
@@ -158,74 +160,32 @@ def load_taxonomy() -> Taxonomy:
     import yaml
 
     raw = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    techniques: dict[str, Technique] = {}
+    techniques: dict[str, dict[str, Any]] = {}
     aliases: dict[str, str] = {}
     for slug, entry in raw["techniques"].items():
-        techniques[slug] = _technique(slug, entry, techniques)
-        aliases |= {alias: slug for alias in entry.get("aliases", ()) if alias not in aliases}
-    aliases = {alias: slug for alias, slug in aliases.items() if alias not in techniques}
-    regions = {
-        name: Region(
-            name,
-            name,
-            tuple(entry["terms"]),
-            entry.get("whole", False),
-            entry.get("audio", False),
-            tuple(entry.get("looks", ())),
-        )
-        for name, entry in raw["regions"].items()
-    }
-    artefacts = tuple(
-        Artefact(
-            entry["phrase"],
-            tuple(entry["terms"]),
-            tuple(entry.get("regions", ())),
-            entry.get("temporal", False),
-            entry.get("unprompted", False),
-            entry.get("modality") == "audio",
-        )
-        for entry in raw["artefacts"]
+        for alias in entry.pop("aliases", ()):
+            aliases.setdefault(alias, slug)
+        techniques[slug] = _inherited(slug, entry, techniques)
+    return Taxonomy(
+        techniques=TypeAdapter(dict[str, Technique]).validate_python(techniques),
+        aliases={alias: slug for alias, slug in aliases.items() if alias not in techniques},
+        regions=TypeAdapter(dict[str, Region]).validate_python(
+            {name: {"name": name, "kind": name, **entry} for name, entry in raw["regions"].items()}
+        ),
+        not_regions=matcher(raw["not_regions"]),
+        artefacts=TypeAdapter(tuple[Artefact, ...]).validate_python(raw["artefacts"]),
+        topics=TypeAdapter(tuple[Topic, ...]).validate_python(raw["topics"]),
+        difficulty={name: matcher(terms) for name, terms in raw["difficulty"].items()},
     )
-    topics = tuple(
-        Topic(
-            slug=entry["slug"],
-            heading=entry["heading"],
-            question=entry["question"],
-            probe=entry["probe"],
-            headings=tuple(entry["headings"]),
-            terms=tuple(entry["terms"]),
-        )
-        for entry in raw["topics"]
-    )
-    difficulty = {name: matcher(terms) for name, terms in raw["difficulty"].items()}
-    not_regions = matcher(raw["not_regions"])
-    return Taxonomy(techniques, aliases, regions, not_regions, artefacts, topics, difficulty)
 
 
-def _technique(slug: str, entry: Mapping[str, Any], before: Mapping[str, Technique]) -> Technique:
-    parent = before[entry["kind_of"]] if "kind_of" in entry else None
-
-    def of(field: str) -> Any:
-        return entry[field] if field in entry else getattr(parent, field, ())
-
-    operations = {r: tuple(names) for r, names in dict(of("operations")).items()}
-    states = {
-        region: tuple((str(a), str(b)) for a, b in pairs)
-        for region, pairs in dict(of("states")).items()
-    }
-    return Technique(
-        slug=slug,
-        like=slug,
-        name=entry["name"],
-        terms=tuple(entry["terms"]),
-        kinds=(parent.slug, *parent.kinds) if parent else (),
-        modality=cast(Modality, of("modality")),
-        frames=tuple(of("frames")),
-        regions=tuple(of("regions")),
-        operations=cast(Mapping[str, tuple[Operation, ...]], operations),
-        looks=bool(of("looks")),
-        states=states,
-    )
+def _inherited(
+    slug: str, entry: dict[str, Any], before: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """An entry with what it does not say itself taken from what it is a kind of."""
+    above = before.get(entry.pop("kind_of", ""), {})
+    kinds = (above["slug"], *above["kinds"]) if above else ()
+    return {"frames": (), **above, **entry, "slug": slug, "like": slug, "kinds": kinds}
 
 
 def _words(slug: str) -> str:

@@ -1,5 +1,4 @@
-"""The agents as algorithms: no language model, no download, the same answer every time."""
+"""The agents' work as algorithms: no language model, no download, the same answer every time.
 
-from deepward.agents.extractive.backend import EXTRACTIVE, ExtractiveBackend
-
-__all__ = ["EXTRACTIVE", "ExtractiveBackend"]
+`deepward.agents.roster` says which does whose work.
+"""

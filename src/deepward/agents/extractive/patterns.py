@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from deepward.agents.extractive.aboutness import ON_TOPIC, Aboutness, is_named
-from deepward.agents.extractive.feedback import regions_missing
 from deepward.agents.extractive.matching import Match, Reader
+from deepward.agents.extractive.review import regions_missing
 from deepward.agents.extractive.sentences import Sentence, quotable
-from deepward.agents.inputs import PatternInputs
+from deepward.agents.schemas import PatternInputs
 from deepward.errors import AgentError
 from deepward.techniques.specs import AttackPattern, AttackPatterns, Difficulty
 from deepward.techniques.taxonomy import Taxonomy

@@ -7,17 +7,18 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
 
-from deepward.agents.extractive.feedback import rejected_numbers
+from deepward.agents.checks import MOST_SIMILAR
+from deepward.agents.extractive.review import rejected_numbers
 from deepward.agents.extractive.sentences import SentenceVectors
-from deepward.agents.inputs import PromptInputs
+from deepward.agents.schemas import PromptInputs
 from deepward.techniques.specs import AttackPattern, EditSpec, Operation, PromptSet
 from deepward.techniques.taxonomy import Taxonomy
 
 __all__ = ["compose_prompts"]
 
 _AIM = 0.85  # cosine of two prompts that is aimed at
-_LIMIT = 0.95  # and that must hold; see `validation.MOST_SIMILAR`
 _ROUNDS = 16
 _FILE = Path(__file__).with_name("scenes.yaml")
 
@@ -99,7 +100,7 @@ def _distinct(plans: Sequence[_Plan], dealer: "_Dealer", vectors: SentenceVector
     for round_ in range(_ROUNDS):
         near = vectors(texts)
         cosines = np.tril(near @ near.T, k=-1)  # each against those before it
-        limit = _AIM + (_LIMIT - _AIM) * round_ / _ROUNDS
+        limit = _AIM + (MOST_SIMILAR - _AIM) * round_ / _ROUNDS
         alike = [i for i in range(len(texts)) if cosines[i].max() > limit]
         if not alike:
             break
@@ -170,10 +171,5 @@ def _scenes() -> _Scenes:
     import yaml
 
     raw = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-    slots = {
-        medium: {slot: tuple(map(str, fillings)) for slot, fillings in raw[medium].items()}
-        for medium in ("picture", "indoors", "outdoors", "sound")
-    }
-    unwanted = {medium: tuple(phrases) for medium, phrases in raw["unwanted"].items()}
-    strengths = {name: tuple(values) for name, values in raw["strengths"].items()}
-    return _Scenes(slots, unwanted, strengths)
+    rest = {name: raw.pop(name) for name in ("unwanted", "strengths")}
+    return TypeAdapter(_Scenes).validate_python({"slots": raw, **rest})

@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepward.agents.extractive.aboutness import Aboutness
-from deepward.agents.extractive.prose import split_prose
-from deepward.agents.extractive.sentences import Sentence, SentenceVectors
-from deepward.agents.inputs import RefinementInputs
-from deepward.agents.schemas import Claim, Evidence, Report, Section
+from deepward.agents.extractive.sentences import Sentence, SentenceVectors, split_prose
+from deepward.agents.schemas import Claim, Evidence, RefinementInputs, Report, Section
 from deepward.techniques.taxonomy import Taxonomy
 
 __all__ = ["disagreement", "refine"]

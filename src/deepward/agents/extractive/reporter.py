@@ -14,11 +14,10 @@ from deepward.agents.extractive.aboutness import (
     is_named,
     topic_scores,
 )
-from deepward.agents.extractive.feedback import quoted
 from deepward.agents.extractive.ranking import centrality, choose
+from deepward.agents.extractive.review import quoted
 from deepward.agents.extractive.sentences import Sentence, SentenceVectors, quotable
-from deepward.agents.inputs import ReportInputs
-from deepward.agents.schemas import Claim, Report, Section
+from deepward.agents.schemas import Claim, Report, ReportInputs, Section
 from deepward.techniques.taxonomy import Taxonomy, Technique
 
 __all__ = ["write_report"]

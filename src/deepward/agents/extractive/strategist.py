@@ -1,18 +1,28 @@
-"""The QueryStrategist: a brief as questions to the sources."""
+"""The QueryStrategist and the DataCollector: a brief as questions, and which tool is asked them."""
 
 import re
 from collections.abc import Sequence
 
-from deepward.agents.extractive.feedback import quoted, regions_missing
-from deepward.agents.inputs import StrategyInputs
-from deepward.agents.schemas import SubQueries, SubQuery
+from deepward.agents.extractive.review import quoted, regions_missing
+from deepward.agents.schemas import (
+    CollectionInputs,
+    StrategyInputs,
+    SubQueries,
+    SubQuery,
+    ToolCall,
+    ToolCalls,
+)
+from deepward.errors import AgentError
 from deepward.techniques.taxonomy import Taxonomy, Technique
 
-__all__ = ["key_phrases", "plan_queries"]
+__all__ = ["key_phrases", "plan_calls", "plan_queries"]
 
 _MOST = 30  # questions; five passages of each are plenty to read
 _REGIONS = 5  # of one technique that are asked about
 _BESIDE = 3
+_FIRST_TOOL = "knowledge_search"
+_PER_TOOL = 3  # questions that a further tool is asked: the sources it brings are long
+_MOST_CALLS = 80
 # Words of a brief that say what is to be made, not what it is about.
 _TASK = re.compile(
     r"write|make|create|generate|give|list|produce|prepare|find|show|tell|describe|explain|need|want"
@@ -59,6 +69,33 @@ def plan_queries(inputs: StrategyInputs, feedback: Sequence[str], taxonomy: Taxo
     once = {query.query.casefold(): query for query in reversed(planned)}
     order = dict.fromkeys(query.query.casefold() for query in planned)
     return SubQueries(queries=tuple(once[words] for words in order)[:_MOST])
+
+
+def plan_calls(inputs: CollectionInputs) -> ToolCalls:
+    """One call of retrieval per sub-query, then the first sub-queries for each other search.
+
+    Page fetching is left alone: it wants an address, and addresses come from strangers' text.
+
+    Raises:
+        AgentError: there is no tool that can be asked in words.
+    """
+    names = [tool.name for tool in inputs.tools if "fetch" not in tool.name]
+    if not names:
+        raise AgentError(
+            "The DataCollector has no search tool. Give it at least `knowledge_search`."
+        )
+    first = _FIRST_TOOL if _FIRST_TOOL in names else names[0]
+    queries = inputs.queries.queries
+    calls = [
+        ToolCall(tool=first, query=query.query[:300], sub_query=number)
+        for number, query in enumerate(queries)
+    ]
+    for name in sorted(set(names) - {first}):
+        calls += [
+            ToolCall(tool=name, query=query.query[:300], sub_query=number)
+            for number, query in enumerate(queries[:_PER_TOOL])
+        ]
+    return ToolCalls(calls=tuple(calls[:_MOST_CALLS]))
 
 
 def _about_one(

@@ -1,12 +1,14 @@
 """What a tool is, and which words it may be asked with."""
 
 import re
+from collections.abc import Mapping
 from typing import Protocol
 
 from deepward.agents.schemas import Evidence, SubQuery
 from deepward.errors import UsageError
+from deepward.knowledge.index import HybridIndex
 
-__all__ = ["MOST_QUERY", "Tool", "check_query"]
+__all__ = ["MOST_QUERY", "Tool", "check_query", "evidence_of"]
 
 MOST_QUERY = 300  # characters; as many as a search engine reads
 _LONGEST_WORD = 60  # longer ones carry data, not meaning
@@ -37,6 +39,35 @@ class Tool(Protocol):
             DeepwardError: the query is refused, or the tool failed; in words.
         """
         ...
+
+
+def evidence_of(
+    index: HybridIndex, scores: Mapping[str, float], sub_query: int = 0
+) -> list[Evidence]:
+    """Passages as the knowledge base holds them, in the order given; unknown ones are left out.
+
+    Args:
+        index: of the knowledge base.
+        scores: chunk id -> score.
+        sub_query: index of the question that brought them.
+    """
+    passages = index.passages.passages(list(scores))
+    documents = index.passages.documents(sorted({p.source for p in passages.values()}))
+    return [
+        Evidence(
+            chunk_id=chunk,
+            text=passages[chunk].text,
+            title=documents[passages[chunk].source].title,
+            source=passages[chunk].source,
+            page=passages[chunk].page,
+            date=documents[passages[chunk].source].date,
+            techniques=documents[passages[chunk].source].techniques,
+            sub_query=sub_query,
+            score=score,
+        )
+        for chunk, score in scores.items()
+        if chunk in passages
+    ]
 
 
 def check_query(query: str) -> str:

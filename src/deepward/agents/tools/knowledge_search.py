@@ -1,10 +1,10 @@
 """The tool that is always there: hybrid retrieval over the knowledge base."""
 
 from deepward.agents.schemas import Evidence, SubQuery
-from deepward.agents.tools.base import check_query
+from deepward.agents.tools.base import check_query, evidence_of
 from deepward.knowledge.retrieval import Filters, Hit, Searcher
 
-__all__ = ["KnowledgeSearch", "as_evidence"]
+__all__ = ["KnowledgeSearch"]
 
 _NAMED = 0.1  # added to the cosine of a passage whose document names the technique asked about
 
@@ -35,26 +35,13 @@ class KnowledgeSearch:
             hits += self._searcher.search(query, self._k, named)
         if len(hits) < self._k:
             hits += self._searcher.search(query, self._k)
-        once = {hit.chunk_id: hit for hit in reversed(hits)}
-        ranked = sorted(
-            (as_evidence(hit, sub_query) for hit in once.values()),
-            key=lambda evidence: (-evidence.score, evidence.chunk_id),
-        )
-        return ranked[: self._k]
+        scores = {hit.chunk_id: self._score(hit, sub_query) for hit in hits}
+        ranked = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))[: self._k]
+        return evidence_of(self._searcher.index, {chunk: scores[chunk] for chunk in ranked})
 
-
-def as_evidence(hit: Hit, sub_query: SubQuery) -> Evidence:
-    """A hit as evidence; its score is its cosine to the query, higher where its document names
-    the technique, and so comparable between queries."""
-    named = sub_query.technique is not None and sub_query.technique in hit.techniques
-    return Evidence(
-        chunk_id=hit.chunk_id,
-        text=hit.text,
-        title=hit.title,
-        source=hit.source,
-        page=hit.page,
-        date=hit.date,
-        techniques=hit.techniques,
-        sub_query=0,  # the position is known to the caller
-        score=round(float(hit.scores.get("vector") or 0.0) + (_NAMED if named else 0.0), 6),
-    )
+    @staticmethod
+    def _score(hit: Hit, sub_query: SubQuery) -> float:
+        """Its cosine to the query, higher where its document names the technique: comparable
+        between queries."""
+        named = sub_query.technique is not None and sub_query.technique in hit.techniques
+        return round(float(hit.scores.get("vector") or 0.0) + (_NAMED if named else 0.0), 6)

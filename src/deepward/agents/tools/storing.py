@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from deepward.agents.schemas import Evidence, SubQuery
+from deepward.agents.tools.base import evidence_of
 from deepward.agents.untrusted import clean_line, clean_untrusted
 from deepward.files import sha256_bytes
 from deepward.knowledge.documents import Document, Page
@@ -88,24 +89,11 @@ class EvidenceStore:
         for source in sources:
             if not index.passages.all_ids_of(source):
                 ids += self._said_elsewhere(source, documents[source])
-        passages = index.passages.passages(list(dict.fromkeys(ids)))
-        rows = index.passages.documents(sorted({p.source for p in passages.values()}))
         asked = index.encoder.encode([sub_query.query])[0]  # (D,)
-        evidence = [
-            Evidence(
-                chunk_id=passage.id,
-                text=passage.text,
-                title=rows[passage.source].title,
-                source=passage.source,
-                page=passage.page,
-                date=rows[passage.source].date,
-                techniques=rows[passage.source].techniques,
-                sub_query=0,  # the position is known to the caller
-                score=round(float(asked @ passage.vector), 6),
-            )
-            for passage in passages.values()
-        ]
-        return sorted(evidence, key=lambda e: (-e.score, e.chunk_id))[: self._k]
+        found = index.passages.passages(list(dict.fromkeys(ids))).values()
+        scores = {p.id: round(float(asked @ p.vector), 6) for p in found}
+        best = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))[: self._k]
+        return evidence_of(index, {chunk: scores[chunk] for chunk in best})
 
     def _said_elsewhere(self, source: str, document: Document) -> list[str]:
         """Passages of others that a document only repeats."""

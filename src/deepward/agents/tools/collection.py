@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from deepward.agents.schemas import Evidence, SubQueries, ToolCalls
-from deepward.agents.tools.base import Tool
+from deepward.agents.tools.base import Tool, evidence_of
 from deepward.agents.transcript import ToolUse
-from deepward.agents.validation import stored
 from deepward.errors import DeepwardError
 from deepward.knowledge.index import HybridIndex
 
@@ -28,11 +27,14 @@ def collect(
         except DeepwardError as error:
             uses.append(ToolUse(call.tool, call.query, call.sub_query, error=str(error)))
             continue
-        found = stored([e.model_copy(update={"sub_query": call.sub_query}) for e in brought], index)
+        # As the knowledge base holds them, whatever a tool said of them.
+        scores = {e.chunk_id: e.score for e in reversed(brought)}
+        order = dict.fromkeys(e.chunk_id for e in brought)
+        found = evidence_of(index, {chunk: scores[chunk] for chunk in order}, call.sub_query)
         chunk_ids = tuple(e.chunk_id for e in found)
-        dropped = len({e.chunk_id for e in brought}) - len(found)
+        dropped = len(order) - len(found)
         uses.append(ToolUse(call.tool, call.query, call.sub_query, chunk_ids, dropped))
         evidence += found
-    once = {e.chunk_id: e for e in reversed(evidence)}
-    order = dict.fromkeys(e.chunk_id for e in evidence)
-    return tuple(once[chunk] for chunk in order), tuple(uses)
+    first = {e.chunk_id: e for e in reversed(evidence)}
+    chunks = dict.fromkeys(e.chunk_id for e in evidence)
+    return tuple(first[chunk] for chunk in chunks), tuple(uses)

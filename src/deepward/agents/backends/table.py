@@ -5,29 +5,38 @@
       manager: {model: meta-llama/Llama-3.1-8B-Instruct, temperature: 0.2}
       query_strategist: {backend: extractive}
     endpoint: {url: "https://router.huggingface.co/v1", key: HF_TOKEN, per_minute: 60}
+    budgets: {steps: 40, seconds: 900}
 
 `key` names the environment variable that holds the key; the key itself is in no file.
 """
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
-from deepward.agents.backends import Backend
-from deepward.agents.endpoint import Endpoint, EndpointBackend
-from deepward.agents.huggingface import HuggingFaceBackend, check_model
-from deepward.agents.schemas import AGENTS, AgentName
+from pydantic import Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from deepward.agents.backends.base import Backend
+from deepward.agents.backends.endpoint import Endpoint, EndpointBackend
+from deepward.agents.backends.extractive import ExtractiveBackend
+from deepward.agents.backends.huggingface import HuggingFaceBackend, check_model
+from deepward.agents.budgets import Budgets
+from deepward.agents.parsing import STRICT, faults
+from deepward.agents.roster import ROSTER
+from deepward.agents.schemas import AgentName
 from deepward.errors import UsageError
 from deepward.knowledge.embedding import Encoder
 
 __all__ = ["PROFILES", "AgentModel", "AgentTable", "agent_table", "named_table", "open_backends"]
 
-BackendName = Literal["extractive", "huggingface", "endpoint"]
+PROFILES = ("embedded", "full")
+Settings = TypeVar("Settings")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class AgentModel:
     """What does one agent's work.
 
@@ -40,25 +49,17 @@ class AgentModel:
         structured: an endpoint is asked to keep to the schema.
     """
 
-    backend: BackendName = "extractive"
+    backend: Literal["extractive", "huggingface", "endpoint"] = "extractive"
     model: str = ""
-    temperature: float = 0.7
-    max_tokens: int = 2048
-    context: int = 8192
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    max_tokens: Annotated[int, Field(ge=1)] = 2048
+    context: Annotated[int, Field(ge=2)] = 8192
     four_bit: bool = False
     structured: bool = False
 
     def __post_init__(self) -> None:
-        if self.backend not in get_args(BackendName):
-            known = ", ".join(get_args(BackendName))
-            raise UsageError(f"{self.backend!r} is no backend; there are: {known}.")
         if self.backend != "extractive" and not self.model:
             raise UsageError(f"The backend {self.backend} needs a `model`.")
-        if not 0 <= self.temperature <= 2 or self.max_tokens < 1 or self.context < 2:
-            raise UsageError(
-                f"temperature {self.temperature}, max_tokens {self.max_tokens} and context "
-                f"{self.context} must be in [0, 2], at least 1 and at least 2."
-            )
 
 
 @dataclass(frozen=True)
@@ -68,29 +69,21 @@ class AgentTable:
     Attributes:
         agents: each agent's model.
         endpoint: the server's settings; None where no agent needs one.
+        budgets: what a run may cost.
     """
 
     agents: Mapping[AgentName, AgentModel]
-    endpoint: Endpoint | None = field(default=None)
+    endpoint: Endpoint | None = None
+    budgets: Budgets = field(default_factory=Budgets)
 
 
-_LLAMA = AgentModel("huggingface", "meta-llama/Llama-3.1-8B-Instruct")
-_ZEPHYR = AgentModel("huggingface", "HuggingFaceH4/zephyr-7b-beta")
+@dataclass(frozen=True, config=STRICT)
+class _File:
+    """The YAML file, before its parts are looked at."""
 
-PROFILES: Mapping[str, Mapping[AgentName, AgentModel]] = {
-    "embedded": dict.fromkeys(AGENTS, AgentModel()),
-    "full": {
-        "query_strategist": _LLAMA,
-        "data_collector": _LLAMA,
-        "report_generator": _ZEPHYR,
-        "info_refiner": _ZEPHYR,
-        "attack_pattern_synthesizer": AgentModel(
-            "huggingface", "nvidia/Mistral-NeMo-Minitron-8B-Instruct"
-        ),
-        "prompt_generator": AgentModel("huggingface", "Qwen/Qwen2-7B-Instruct"),
-        "manager": _LLAMA,
-    },
-}
+    agents: dict[AgentName | Literal["default"], dict[str, Any] | None] | None = None
+    endpoint: dict[str, Any] | None = None
+    budgets: dict[str, Any] | None = None
 
 
 def agent_table(
@@ -113,28 +106,28 @@ def agent_table(
     """
     if profile not in PROFILES:
         raise UsageError(f"{profile!r} is no profile of agents; there are: {', '.join(PROFILES)}.")
-    agents = dict(PROFILES[profile])
+    agents = dict.fromkeys(ROSTER, AgentModel())
     server: dict[str, Any] = {}
-    if url := environment.get("DEEPWARD_LLM_URL"):
-        server = {"url": url, "key": "DEEPWARD_LLM_KEY"}
+    url = environment.get("DEEPWARD_LLM_URL")
+    if profile == "full":
         agents = {
-            name: replace(agent, backend="endpoint") if agent.backend == "huggingface" else agent
-            for name, agent in agents.items()
+            name: AgentModel("endpoint" if url else "huggingface", agent.model)
+            for name, agent in ROSTER.items()
         }
+    if url:
+        server = {"url": url, "key": "DEEPWARD_LLM_KEY"}
+    budgets = Budgets()
     if path is not None:
-        raw = _read(path)
-        rows = _mapping(raw.get("agents") or {}, path, "agents")
-        common = _mapping(rows.pop("default", None) or {}, path, "agents: default")
-        for unknown in rows.keys() - set(AGENTS):
-            raise UsageError(
-                f"{path} names the agent {unknown!r}; there are: default, {', '.join(AGENTS)}."
-            )
-        for name in AGENTS:
-            own = _mapping(rows.get(name) or {}, path, f"agents: {name}")
-            agents[name] = _changed(agents[name], {**common, **own}, f"{path}, agents: {name}")
-        server |= _mapping(raw.get("endpoint") or {}, path, "endpoint")
+        file = _read(path)
+        rows = file.agents or {}
+        common = rows.get("default") or {}
+        for name, agent in agents.items():
+            settings = {**asdict(agent), **common, **(rows.get(name) or {})}
+            agents[name] = _made(AgentModel, settings, f"{path}, agents: {name}")
+        server |= file.endpoint or {}
+        budgets = _made(Budgets, file.budgets or {}, f"{path}, budgets")
     needed = any(agent.backend == "endpoint" for agent in agents.values())
-    return AgentTable(agents, _endpoint(server, environment) if needed else None)
+    return AgentTable(agents, _endpoint(server, environment) if needed else None, budgets)
 
 
 def named_table(name: str) -> AgentTable:
@@ -174,15 +167,10 @@ def open_backends(table: AgentTable, encoder: Encoder) -> Mapping[AgentName, Bac
 
 def _open(agent: AgentModel, endpoint: Endpoint | None, encoder: Encoder) -> Backend:
     if agent.backend == "extractive":
-        from deepward.agents.extractive import ExtractiveBackend
-
-        backend: Backend = ExtractiveBackend(encoder)
-        return backend
+        return ExtractiveBackend(encoder)
     if agent.backend == "huggingface":
         check_model(agent.model, agent.four_bit)
-        return HuggingFaceBackend(
-            agent.model, agent.temperature, agent.max_tokens, four_bit=agent.four_bit
-        )
+        return HuggingFaceBackend(agent.model, agent.temperature, agent.max_tokens, agent.four_bit)
     if endpoint is None:
         raise UsageError(f"The model {agent.model} is behind an endpoint, and none is named.")
     return EndpointBackend(
@@ -195,14 +183,13 @@ def _open(agent: AgentModel, endpoint: Endpoint | None, encoder: Encoder) -> Bac
     )
 
 
-def _endpoint(raw: Mapping[str, Any], environment: Mapping[str, str]) -> Endpoint:
-    settings = dict(raw)
+def _endpoint(settings: dict[str, Any], environment: Mapping[str, str]) -> Endpoint:
     if not settings.get("url"):
         raise UsageError(
             "An agent has the backend `endpoint`, but no server is named. Set DEEPWARD_LLM_URL, or "
             "`endpoint: {url: …}` in the table of agents."
         )
-    variable = str(settings.pop("key", "") or "")
+    variable = str(settings.get("key") or "")
     if variable and not variable.replace("_", "").isalnum():
         # Perhaps the key itself: it is not repeated.
         raise UsageError("`endpoint: key` must be the name of an environment variable.")
@@ -211,43 +198,26 @@ def _endpoint(raw: Mapping[str, Any], environment: Mapping[str, str]) -> Endpoin
         raise UsageError(
             f"The language-model server wants a key, and {variable} is not set in the environment."
         )
-    unknown = settings.keys() - {f.name for f in fields(Endpoint)}
-    if unknown:
-        raise UsageError(f"`endpoint` has the unknown settings {', '.join(sorted(unknown))}.")
-    return Endpoint(**{**settings, "key": environment.get(variable, "") if variable else ""})
+    key = environment.get(variable, "") if variable else ""
+    return _made(Endpoint, {**settings, "key": key}, "`endpoint`")
 
 
-def _changed(agent: AgentModel, changes: Mapping[str, Any], where: str) -> AgentModel:
-    kinds = {f.name: f.type for f in fields(AgentModel)}
-    for name, value in changes.items():
-        if name not in kinds:
-            raise UsageError(f"{where}: unknown setting {name!r}; known: {', '.join(kinds)}.")
-        wanted: Any = type(getattr(AgentModel(), name))
-        if type(value) is not wanted and not (wanted is float and type(value) is int):
-            raise UsageError(f"{where}: {name} is {value!r}, which is no {wanted.__name__}.")
-    try:
-        return replace(agent, **changes)
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from None
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _File:
     import yaml
 
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise UsageError(f"The table of agents {path} cannot be read: {error}") from None
-    found = _mapping(raw or {}, path, "the file")
-    unknown = found.keys() - {"agents", "endpoint"}
-    if unknown:
-        raise UsageError(
-            f"{path} holds {', '.join(map(str, sorted(unknown)))}; known are: agents, endpoint."
-        )
-    return found
+    if not isinstance(raw, dict):
+        raise UsageError(f"{path} must be a mapping of names to values.")
+    return _made(_File, raw, str(path))
 
 
-def _mapping(value: Any, path: Path, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UsageError(f"{path}: {where} must be a mapping of names to values.")
-    return dict(value)
+def _made(kind: type[Settings], settings: Mapping[Any, Any], where: str) -> Settings:
+    try:
+        return kind(**{str(name): value for name, value in settings.items()})
+    except ValidationError as error:
+        raise UsageError(f"{where}: {' '.join(faults(error))}") from None
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from deepward.agents.parsing import Checked
 from deepward.agents.schemas import (
+    FLOW,
     AgentName,
-    Evidence,
     Report,
     Review,
     Section,
@@ -19,7 +19,6 @@ from deepward.agents.schemas import (
     ToolCalls,
 )
 from deepward.knowledge.embedding import Encoder
-from deepward.knowledge.index import HybridIndex
 from deepward.techniques.specs import AttackPattern, AttackPatterns, Brief, EditSpec, PromptSet
 
 __all__ = [
@@ -31,7 +30,6 @@ __all__ = [
     "check_report",
     "check_review",
     "prompt_text",
-    "stored",
 ]
 
 MOST_SIMILAR = 0.95  # cosine of two prompts' embeddings
@@ -71,29 +69,6 @@ def check_calls(
     missing = () if kept else ("No call is left: name at least one allowed tool.",)
     work = ToolCalls(calls=tuple(kept)) if kept else None
     return Checked(work, tuple(removed), missing)
-
-
-def stored(evidence: Sequence[Evidence], index: HybridIndex) -> list[Evidence]:
-    """The passages that the knowledge base holds, as it holds them, whatever a tool said of them.
-
-    Each passage once, under the first sub-query that brought it.
-    """
-    first = {e.chunk_id: e for e in reversed(evidence)}
-    passages = index.passages.passages(list(first))
-    documents = index.passages.documents(sorted({p.source for p in passages.values()}))
-    found = []
-    for chunk in dict.fromkeys(e.chunk_id for e in evidence if e.chunk_id in passages):
-        passage, document = passages[chunk], documents[passages[chunk].source]
-        as_stored = {
-            "text": passage.text,
-            "title": document.title,
-            "source": document.source,
-            "page": passage.page,
-            "date": document.date,
-            "techniques": document.techniques,
-        }
-        found.append(first[chunk].model_copy(update=as_stored))
-    return found
 
 
 def check_report(report: Report, citable: Collection[str]) -> Checked[Report]:
@@ -185,14 +160,9 @@ def check_prompts(
     return Checked(PromptSet(prompts=chosen) if chosen else None, tuple(removed), missing)
 
 
-def check_review(review: Review, agent: AgentName, before: Sequence[AgentName]) -> Checked[Review]:
-    """A review accepts, or names somebody who can do better and says how.
-
-    Args:
-        review: of the manager.
-        agent: whose work was reviewed.
-        before: agents whose work it rests on.
-    """
+def check_review(review: Review, agent: AgentName) -> Checked[Review]:
+    """A review of the work of `agent` accepts it, or names who can do better and says how."""
+    before = FLOW[: FLOW.index(agent)]
     missing = []
     if review.accepted and review.send_back_to is not None:
         missing.append("The review accepts the work and sends it back; do one of both.")

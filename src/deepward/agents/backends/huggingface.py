@@ -11,8 +11,9 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
-from deepward.agents.backends import Answer, Request
-from deepward.agents.messages import Message, extract_json, fit_messages
+from deepward.agents.backends.base import Answer, Request
+from deepward.agents.backends.messages import Message, fit_messages
+from deepward.agents.parsing import extract_json
 from deepward.errors import AgentError, UsageError
 
 __all__ = ["ChatModel", "HuggingFaceBackend", "check_model", "load_chat_model"]
@@ -28,14 +29,12 @@ class HuggingFaceBackend:
         model: a folder, or the name of a repository that is in the local cache.
         temperature: of sampling; 0 takes the most likely token each time.
         max_tokens: most tokens of one answer, whatever the request allows.
-        device: `auto` takes a GPU where there is one.
         four_bit: quantizes the weights while loading (bitsandbytes, on a GPU).
     """
 
     model: str
     temperature: float = 0.7
     max_tokens: int = 2048
-    device: str = "auto"
     four_bit: bool = False
 
     def answer(self, request: Request) -> Answer:
@@ -44,7 +43,7 @@ class HuggingFaceBackend:
         Raises:
             AgentError: the model cannot be loaded, or the task does not fit into its context.
         """
-        chat = load_chat_model(self.model, self.device, self.four_bit)
+        chat = load_chat_model(self.model, self.four_bit)
         most = chat.room(min(request.max_tokens, self.max_tokens))
         messages, size = self._messages(chat, request, most)
         text, written = chat.complete(messages, most, self.temperature, request.seed)
@@ -52,7 +51,7 @@ class HuggingFaceBackend:
 
     def input_tokens(self, request: Request) -> int:
         """How many tokens the model will read."""
-        chat = load_chat_model(self.model, self.device, self.four_bit)
+        chat = load_chat_model(self.model, self.four_bit)
         most = chat.room(min(request.max_tokens, self.max_tokens))
         return self._messages(chat, request, most)[1]
 
@@ -183,7 +182,7 @@ def check_model(name: str, four_bit: bool = False) -> None:
 
 
 @lru_cache(maxsize=8)
-def load_chat_model(name: str, device: str = "auto", four_bit: bool = False) -> ChatModel:
+def load_chat_model(name: str, four_bit: bool = False) -> ChatModel:
     """Loads a model, or returns the one that was loaded before under the same name.
 
     In bfloat16 on a GPU, in float32 on a CPU.
@@ -197,11 +196,10 @@ def load_chat_model(name: str, device: str = "auto", four_bit: bool = False) -> 
     from transformers.utils import logging
 
     check_model(name, four_bit)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    on_gpu = device.startswith("cuda")
-    settings: dict[str, Any] = {"dtype": torch.bfloat16 if on_gpu else torch.float32}
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    settings: dict[str, Any] = {"dtype": dtype}
     if four_bit:
         from transformers import BitsAndBytesConfig
 

@@ -5,53 +5,31 @@ The key goes into the request's header and nowhere else: not into messages of er
 `repr`, not to another host by a redirect.
 """
 
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from deepward.agents.backends import Answer, Request
+from pydantic.dataclasses import dataclass as validated
+
+from deepward.agents.backends.base import Answer, Request
+from deepward.agents.backends.messages import Message, fit_messages
 from deepward.agents.budgets import OutOfTime, within
-from deepward.agents.messages import Message, extract_json, fit_messages
+from deepward.agents.parsing import STRICT, extract_json
 from deepward.errors import AgentError, UsageError
 
 if TYPE_CHECKING:
+    from langchain_core.rate_limiters import InMemoryRateLimiter
     from openai import OpenAI
 
-__all__ = ["Endpoint", "EndpointBackend", "RateLimit"]
+__all__ = ["Endpoint", "EndpointBackend"]
 
 _LONGEST = 400_000  # characters of an answer that are kept
 _CHARACTERS_PER_TOKEN = 3  # of JSON in English; cautious, the server's tokenizer is not known here
 
 
-class RateLimit:
-    """Lets calls through evenly: so many per minute, none when `per_minute` is 0."""
-
-    def __init__(
-        self,
-        per_minute: float,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._gap = 60.0 / per_minute if per_minute > 0 else 0.0
-        self._clock, self._sleep = clock, sleep
-        self._lock = threading.Lock()
-        self._next = 0.0
-
-    def wait(self) -> None:
-        """Returns when the next call may be made."""
-        with self._lock:
-            now = self._clock()
-            begin = max(now, self._next)
-            self._next = begin + self._gap
-        if begin > now:
-            self._sleep(begin - now)
-
-
-@dataclass(frozen=True)
+@validated(frozen=True, config=STRICT)
 class Endpoint:
     """A server; shared by the agents whose models it serves.
 
@@ -96,8 +74,20 @@ class Endpoint:
         return url if urlsplit(url).path else f"{url}/v1"
 
     @cached_property
-    def limit(self) -> RateLimit:
-        return RateLimit(self.per_minute)
+    def _limit(self) -> "InMemoryRateLimiter | None":
+        """One request at a time, evenly spread, so that no burst is refused."""
+        from langchain_core.rate_limiters import InMemoryRateLimiter
+
+        if self.per_minute <= 0:
+            return None
+        limit = InMemoryRateLimiter(requests_per_second=self.per_minute / 60.0)
+        limit.available_tokens = 1.0  # the first one need not wait
+        return limit
+
+    def wait(self) -> None:
+        """Returns when the next request may be made."""
+        if self._limit is not None:
+            self._limit.acquire()
 
     @cached_property
     def client(self) -> "OpenAI":
@@ -177,7 +167,7 @@ class EndpointBackend:
             schema = {"name": request.agent, "schema": request.answer.model_json_schema()}
             settings["response_format"] = {"type": "json_schema", "json_schema": schema}
         endpoint = self.endpoint
-        endpoint.limit.wait()
+        endpoint.wait()
         try:
             # A server can drip for hours without a pause that counts as a time-out.
             return within(

@@ -1,4 +1,4 @@
-"""From a request to chat messages, and from a model's words to JSON.
+"""From a request to the chat messages that a model reads.
 
 The system message holds the agent's role, its rules and the schema of its answer: the same for
 every request to this agent, byte by byte. Everything that strangers may have written stands in the
@@ -13,16 +13,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from deepward.agents.backends import Request
-from deepward.agents.roles import RULES, TASKS
+from deepward.agents.backends.base import Request
+from deepward.agents.roster import ROSTER
 from deepward.agents.untrusted import clean_line, clean_untrusted
 from deepward.errors import AgentError
 from deepward.files import canonical_json, sha256_bytes
 
-__all__ = ["Message", "build_messages", "extract_json", "fit_messages"]
+__all__ = ["Message", "build_messages", "fit_messages"]
 
-_LONGEST_ANSWER = 400_000  # characters of a model's output that are looked at
-_MOST_STARTS = 200  # opening braces that are tried
 # Written by the user or by this project; all other inputs may hold words of strangers.
 _TRUSTED = ("brief", "tools", "agent")
 # What a model needs of a passage; the rest is kept from it.
@@ -57,7 +55,7 @@ def build_messages(
     given = _json(trusted).replace(mark, "")
     data = _json(inputs).replace(mark, "")
     parts = [
-        f"# Task\n{TASKS[request.agent]}",
+        f"# Task\n{ROSTER[request.agent].task}",
         f"# Given\n{given}",
         f"# Data\nBEGIN DATA {mark}\n{data}\nEND DATA {mark}",
     ]
@@ -72,7 +70,9 @@ def build_messages(
 def system_message(request: Request) -> Message:
     """Role, rules and schema; depends on who is asked for what, and on nothing else."""
     schema = canonical_json(request.answer.model_json_schema())
-    return Message("system", RULES[request.agent] + f"\n\nJSON schema of your answer:\n{schema}")
+    return Message(
+        "system", ROSTER[request.agent].rules + f"\n\nJSON schema of your answer:\n{schema}"
+    )
 
 
 def fit_messages(
@@ -115,33 +115,6 @@ def fit_messages(
             "its answer. Use a model with a longer context, or ask for less at a time."
         )
     return messages, size
-
-
-def extract_json(text: str) -> str | None:
-    """The JSON object in a model's output: bare, in a code fence, or among other words.
-
-    Of several the longest, so that an example or an echo before the answer does not win over it.
-    The work is bounded, whatever the output.
-
-    Returns:
-        The object as it was written, or None when there is none.
-    """
-    text = text[:_LONGEST_ANSWER]
-    decoder = json.JSONDecoder()
-    best = ""
-    at = text.find("{")
-    for _ in range(_MOST_STARTS):
-        if at < 0:
-            break
-        try:
-            found, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at + 1
-        else:
-            if isinstance(found, dict) and end - at > len(best):
-                best = text[at:end]
-        at = text.find("{", end)
-    return best or None
 
 
 def _shown(inputs: BaseModel, most: int | None) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import pytest
 
-from deepward.agents.agent_table import PROFILES, agent_table
+from deepward.agents.backends.table import PROFILES, agent_table
+from deepward.agents.budgets import Budgets
 from deepward.agents.schemas import AGENTS
 from deepward.errors import UsageError
 
 
 def test_every_profile_names_every_agent():
-    assert all(set(rows) == set(AGENTS) for rows in PROFILES.values())
+    assert all(set(agent_table(name, None, {}).agents) == set(AGENTS) for name in PROFILES)
     assert {agent.backend for agent in agent_table("embedded", None, {}).agents.values()} == {
         "extractive"
     }
@@ -32,16 +33,28 @@ def test_a_server_in_the_environment_does_the_work_of_local_models():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("agents: {chief: {}}", "names the agent 'chief'"),
-        ("agents: {manager: {temprature: 1}}", "unknown setting 'temprature'"),
-        ("agents: {manager: {temperature: hot}}", "which is no float"),
-        ("agents: {manager: {temperature: 9}}", "temperature 9"),
-        ("agents: {manager: {backend: magic}}", "no backend"),
+        ("agents: {chief: {}}", r"agents\.chief.*'query_strategist'.*'default'"),
+        ("agents: {manager: {temprature: 1}}", "agents: manager: temprature: Unexpected keyword"),
+        (
+            "agents: {manager: {temperature: hot}}",
+            "manager: temperature: Input should be a valid number",
+        ),
+        (
+            "agents: {manager: {temperature: 9}}",
+            "temperature: Input should be less than or equal to 2",
+        ),
+        (
+            "agents: {manager: {backend: magic}}",
+            "backend: Input should be 'extractive', 'huggingface' or",
+        ),
         ("agents: {manager: {backend: huggingface}}", "needs a `model`"),
         ("agents: {manager: {backend: endpoint, model: m}}", "DEEPWARD_LLM_URL"),
-        ("agents: [1]", "must be a mapping"),
-        ("models: {}", "known are: agents, endpoint"),
+        ("agents: [1]", "agents: Input should be a valid dict"),
+        ("models: {}", "models: Unexpected keyword"),
         ("a: [", "cannot be read"),
+        ("[1]", "must be a mapping"),
+        ("budgets: {steps: 0}", "budgets: .*steps"),
+        ("budgets: {years: 1}", "budgets: years: Unexpected keyword"),
         (
             "agents: {default: {backend: endpoint, model: m}}\n"
             "endpoint: {url: 'http://h', colour: 1}",
@@ -70,3 +83,10 @@ def test_a_key_written_into_the_table_is_refused_and_not_repeated(tmp_path):
 def test_an_unknown_profile_is_named():
     with pytest.raises(UsageError, match="'fuller' is no profile"):
         agent_table("fuller", None, {})
+
+
+def test_a_table_sets_what_a_run_may_cost(tmp_path):
+    path = tmp_path / "agents.yaml"
+    path.write_text("budgets: {steps: 7, seconds: 90, attempts: 2}\nagents: {manager: }")
+    assert agent_table(path=path).budgets == Budgets(steps=7, seconds=90.0, attempts=2)
+    assert agent_table().budgets == Budgets()

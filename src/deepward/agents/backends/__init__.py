@@ -1,0 +1,5 @@
+"""Who does an agent's work: algorithms, local models, a server; and which does whose."""
+
+from deepward.agents.backends.base import Answer, Backend, Request
+
+__all__ = ["Answer", "Backend", "Request"]
