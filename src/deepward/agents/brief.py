@@ -174,4 +174,5 @@ def _alone(out: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        (out / ".lock").unlink()  # while it is held: one who waits for it sees that it is gone
         lock.release()
