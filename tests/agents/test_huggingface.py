@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from deepward.agents import huggingface
+from deepward.agents.backends import huggingface
 from deepward.agents.backends.huggingface import HuggingFaceBackend, check_model, load_chat_model
 from deepward.agents.backends.messages import build_messages
 from deepward.agents.backends.table import AgentModel, AgentTable, open_backends
