@@ -12,8 +12,9 @@ Every filter has its mirror image in the dictionary, so the description of a mir
 permutation of the picture's own: `mirror` gives it without looking at the picture again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import cv2
 import numpy as np
@@ -22,9 +23,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepward.detectors.statistics.base import Floats, Statistic
 from deepward.pictures.crops import take_crop
 
-__all__ = ["GRID", "PatchDictionary", "fit_dictionary", "mirror"]
+__all__ = ["GRID", "PatchDictionary", "Patches", "fit_dictionary", "mirror"]
 
 _SIDE = 6  # of a patch
 GRID = 10  # cells along and across
@@ -152,3 +154,35 @@ def _spherical_k_means(
         centres = sums / np.linalg.norm(sums, axis=1, keepdims=True)
     filters = centres @ whiten
     return filters.astype(np.float32), -(filters @ mean).astype(np.float32)
+
+
+class Patches(Statistic):
+    """The statistic over a dictionary that is learned from the first stage's pictures."""
+
+    name = "patches"
+
+    def __init__(self, dictionary: PatchDictionary | None = None) -> None:
+        self.dictionary = dictionary
+        digest = blake2b(digest_size=8)
+        for tensor in (dictionary.tensors() if dictionary else {}).values():
+            digest.update(tensor.numpy().tobytes())
+        self.version = f"patches-1-{digest.hexdigest()}"
+
+    def prepared(self, samples: Sequence[NDArray[np.uint8]], seed: int) -> "Patches":
+        return Patches(fit_dictionary(samples, seed=seed))
+
+    def describe(self, samples: Sequence[NDArray[np.uint8]]) -> Floats:
+        assert self.dictionary is not None, "prepared before it describes"
+        return np.asarray(self.dictionary.describe(samples), np.float32)
+
+    def mirror(self, described: Floats) -> Floats:
+        return mirror(described)
+
+    def places(self, shares: Floats) -> Floats:
+        return np.asarray(shares.reshape(-1, GRID, GRID).sum(0), np.float32)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self.dictionary.tensors() if self.dictionary else {}
+
+    def restored(self, state: Mapping[str, Tensor]) -> "Patches":
+        return Patches(PatchDictionary.from_tensors(dict(state)))

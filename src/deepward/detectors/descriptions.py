@@ -1,0 +1,104 @@
+"""A picture is described once in its life: what statistics said of it, kept on disk.
+
+Rows are kept by the hash of a sample's decoded values and by the statistic's version, so training,
+thresholds, adaptation, evaluation and later stages describe only what none of them has met.
+Numbers are rounded to half precision whether they are kept or not, so a store changes no result.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepward.detectors.statistics.base import Floats, Statistic
+
+__all__ = ["Descriptions", "sample_key"]
+
+_BLOCK = 64  # samples described, and then written, at once: a kill loses no more
+
+
+def sample_key(sample: NDArray[Any]) -> bytes:
+    """Names a decoded sample by its shape and values: 20 bytes."""
+    digest = blake2b(repr((sample.shape, sample.dtype.str)).encode(), digest_size=20)
+    digest.update(np.ascontiguousarray(sample).data)
+    return digest.digest()
+
+
+@dataclass
+class Descriptions:
+    """Descriptions by statistic version and sample; without a file nothing is kept.
+
+    Several processes may use one file.
+
+    Attributes:
+        file: an SQLite database, made when first written to.
+        described: how many samples were really looked at, by statistic; the rest were known.
+    """
+
+    file: Path | None = None
+    described: dict[str, int] = field(default_factory=dict)
+
+    def rows(self, statistic: Statistic, samples: Sequence[NDArray[Any]]) -> Floats:
+        """What `statistic` says of each sample, in half precision: (N, D) float32."""
+        if self.file is None:
+            return self._look(statistic, samples)
+        rows: list[NDArray[np.float16]] = []
+        with closing(self._open(self.file)) as database:
+            for start in range(0, len(samples), _BLOCK):
+                block = [samples[i] for i in range(start, min(start + _BLOCK, len(samples)))]
+                keys = [sample_key(sample) for sample in block]
+                known = self._known(database, statistic.version, keys)
+                new = [i for i, key in enumerate(keys) if key not in known]
+                if new:
+                    found = self._look(statistic, [block[i] for i in new]).astype(np.float16)
+                    known |= {keys[i]: row for i, row in zip(new, found, strict=True)}
+                    self._keep(database, statistic.version, {keys[i]: known[keys[i]] for i in new})
+                rows += [known[key] for key in keys]
+        if not rows:
+            return self._look(statistic, samples)
+        return np.stack(rows).astype(np.float32)
+
+    def _look(self, statistic: Statistic, samples: Sequence[NDArray[Any]]) -> Floats:
+        self.described[statistic.name] = self.described.get(statistic.name, 0) + len(samples)
+        limit = np.finfo(np.float16).max
+        rows = np.clip(statistic.describe(samples), -limit, limit)
+        return rows.astype(np.float16).astype(np.float32)
+
+    @staticmethod
+    def _open(file: Path) -> sqlite3.Connection:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(file, timeout=60.0)
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS rows (version TEXT, sample BLOB, row BLOB, "
+            "PRIMARY KEY (version, sample)) WITHOUT ROWID"
+        )
+        return database
+
+    @staticmethod
+    def _known(
+        database: sqlite3.Connection, version: str, keys: Sequence[bytes]
+    ) -> dict[bytes, NDArray[np.float16]]:
+        marks = ",".join("?" * len(keys))
+        found: Iterable[tuple[bytes, bytes]] = database.execute(
+            f"SELECT sample, row FROM rows WHERE version = ? AND sample IN ({marks})",
+            (version, *keys),
+        )
+        return {key: np.frombuffer(row, np.float16) for key, row in found}
+
+    @staticmethod
+    def _keep(
+        database: sqlite3.Connection, version: str, rows: dict[bytes, NDArray[np.float16]]
+    ) -> None:
+        with database:
+            database.executemany(
+                "INSERT OR IGNORE INTO rows VALUES (?, ?, ?)",
+                [(version, key, row.tobytes()) for key, row in rows.items()],
+            )

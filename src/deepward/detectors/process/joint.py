@@ -1,0 +1,67 @@
+"""Heads joined into one log-odds: each calibrated by itself, weighed by its certainty.
+
+A head's mean becomes a log-likelihood ratio by what its leave-one-out means say of reals and of its
+fakes. At a sample that is unlike all its rows a head knows nothing; its ratio is drawn to zero by
+the share of the prior variance that is left. The log-odds are the logarithm of the priors-weighted
+sum of the ratios: a sample is fake if it is a fake of some family.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import mannwhitneyu
+
+from deepward.metrics.calibration import fit_temperature
+
+__all__ = ["Voice", "fit_voice", "join"]
+
+Doubles = NDArray[np.float64]
+FIRM = 0.85  # leave-one-out AUC below which a family never says "fake" on its word alone
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How a head is heard.
+
+    Attributes:
+        slope, offset: from the head's mean to a log-likelihood ratio.
+        auc: of its leave-one-out means, reals against its fakes.
+        prior: share of fakes that are expected to be of its family.
+    """
+
+    slope: float
+    offset: float
+    auc: float
+    prior: float
+
+    @property
+    def firm(self) -> bool:
+        """Whether it may say "fake" alone."""
+        return self.auc >= FIRM
+
+    def ratio(self, mean: Doubles, left: Doubles) -> Doubles:
+        """Log-likelihood ratio, weighed by certainty: (N,)."""
+        return (1.0 - left) * (self.slope * mean + self.offset)
+
+
+def fit_voice(mean: Doubles, labels: NDArray[np.int64], prior: float) -> Voice:
+    """Calibrates a head on leave-one-out means of its rows."""
+    reals, fakes = mean[labels == 0], mean[labels == 1]
+    auc = float(mannwhitneyu(fakes, reals).statistic / (len(fakes) * len(reals)))
+    if auc <= 0.5:
+        return Voice(0.0, 0.0, auc, prior)  # it has learned nothing that holds: not heard
+    found = fit_temperature(4.0 * mean, labels, balanced=True)
+    return Voice(4.0 / found.temperature, found.bias, auc, prior)
+
+
+def join(ratios: Doubles, priors: Doubles) -> Doubles:
+    """Log-odds of fake, (N,), from ratios (F, N) and priors (F,), which are brought to sum 1.
+
+    Without any family nothing speaks for fake or real: zeros.
+    """
+    if not len(ratios):
+        return np.zeros(ratios.shape[1])
+    shares = priors / priors.sum()
+    return np.asarray(logsumexp(ratios + np.log(shares)[:, None], axis=0), dtype=np.float64)
