@@ -1,33 +1,51 @@
-"""Detectors: input representations, backbones, heads, and the detector file."""
+"""Detectors: members of one protocol, statistics, recipes, and the detector file."""
 
-from deepward.detectors.closed_form import ClosedForm, Described, describe_training
-from deepward.detectors.config import DETECTORS, DetectorConfig, NetworkConfig, StatisticsConfig
-from deepward.detectors.decision import Decision, decide
+from deepward.detectors.config import (
+    CONTROL,
+    DETECTORS,
+    MEMBERS,
+    DetectorConfig,
+    find_recipe,
+)
+from deepward.detectors.decision import Decision, Finding, decide
+from deepward.detectors.descriptions import Descriptions
 from deepward.detectors.detector import Combination, Detector, Predictions
-from deepward.detectors.detector_file import CONTROL, load_detector, save_detector
+from deepward.detectors.detector_file import load_detector, save_detector
 from deepward.detectors.familiarity import Familiarity, fit_familiarity
-from deepward.detectors.network import Network
-from deepward.detectors.representations import REPRESENTATIONS
-from deepward.detectors.statistics import STATISTICS
+from deepward.detectors.process import ProcessConfig
+from deepward.detectors.protocol import (
+    Budget,
+    Judgement,
+    Member,
+    Samples,
+    Stage,
+    Unseen,
+)
+from deepward.detectors.statistics import STATISTICS, Statistic
 
 __all__ = [
     "CONTROL",
     "DETECTORS",
-    "REPRESENTATIONS",
+    "MEMBERS",
     "STATISTICS",
-    "ClosedForm",
+    "Budget",
     "Combination",
     "Decision",
-    "Described",
+    "Descriptions",
     "Detector",
     "DetectorConfig",
     "Familiarity",
-    "Network",
-    "NetworkConfig",
+    "Finding",
+    "Judgement",
+    "Member",
     "Predictions",
-    "StatisticsConfig",
+    "ProcessConfig",
+    "Samples",
+    "Stage",
+    "Statistic",
+    "Unseen",
     "decide",
-    "describe_training",
+    "find_recipe",
     "fit_familiarity",
     "load_detector",
     "save_detector",

@@ -1,64 +1,27 @@
-"""What a detector is made of: plain values that are written to `detector.json` and read back."""
+"""Recipes: what detectors are made of, as plain values that are written to `detector.json`.
+
+A recipe comes from `DETECTORS` by name, from a YAML file, or from code. A member's config is a frozen
+dataclass whose `kind` names the class in `MEMBERS`; a new kind is one file and one line there.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
-from deepward.errors import DetectorFileError
+from deepward.detectors.members.network import NetworkConfig, NetworkMember
+from deepward.detectors.members.ridge import RidgeConfig, RidgeMember
+from deepward.detectors.process import ProcessConfig, ProcessMember
+from deepward.detectors.protocol import MemberConfig
+from deepward.errors import DetectorFileError, UsageError
 
-__all__ = ["DETECTORS", "DetectorConfig", "MemberConfig", "NetworkConfig", "StatisticsConfig"]
+__all__ = ["CONTROL", "DETECTORS", "MEMBERS", "DetectorConfig", "find_recipe"]
 
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """A network trained by gradient descent on native-resolution crops.
-
-    Attributes:
-        name: the member's name inside its detector.
-        representation: names of `deepward.detectors.REPRESENTATIONS`, concatenated on channels.
-        backbone: "small", "npr", or any timm model name.
-        pretrained: start from timm's weights; they must be at hand.
-        crop: side of the square crop in pixels; smaller pictures are padded by reflection.
-        jitter: how far a training crop may lie from the centre, in pixels.
-        fold: space-to-depth factor before the backbone; keeps every pixel at less cost.
-        learning_rate: peak of the schedule (AdamW).
-        batch_size: crops in a training step.
-        share: this member's part of the training time, relative to the other networks.
-    """
-
-    name: str = "network"
-    representation: tuple[str, ...] = ("residual",)
-    backbone: str = "small"
-    pretrained: bool = False
-    crop: int = 256
-    jitter: int = 16
-    fold: int = 4
-    learning_rate: float = 2e-3
-    batch_size: int = 32
-    share: float = 1.0
-    kind: str = "network"
-
-
-@dataclass(frozen=True)
-class StatisticsConfig:
-    """Fixed statistics of a picture under a head that is fitted in closed form.
-
-    Attributes:
-        name: the member's name inside its detector.
-        statistics: names of `deepward.detectors.STATISTICS`, concatenated.
-        head: "linear" (regularized logistic regression) or "kernel" (the same on an RBF kernel).
-    """
-
-    name: str = "statistics"
-    statistics: tuple[str, ...] = ("patches",)
-    head: str = "linear"
-    kind: str = "statistics"
-
-
-MemberConfig = NetworkConfig | StatisticsConfig
-_KINDS: dict[str, type[NetworkConfig] | type[StatisticsConfig]] = {
-    "network": NetworkConfig,
-    "statistics": StatisticsConfig,
+# Kind to (config, member).
+MEMBERS: dict[str, tuple[Any, Any]] = {
+    "network": (NetworkConfig, NetworkMember),
+    "process": (ProcessConfig, ProcessMember),
+    "statistics": (RidgeConfig, RidgeMember),
 }
 
 
@@ -70,7 +33,8 @@ class DetectorConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Values fit for JSON."""
-        return {"members": [asdict(member) for member in self.members]}
+        members: list[Any] = list(self.members)
+        return {"members": [asdict(member) for member in members]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "DetectorConfig":
@@ -79,46 +43,58 @@ class DetectorConfig:
         Raises:
             DetectorFileError: a member's kind or one of its fields is unknown here.
         """
-        members: list[MemberConfig] = []
-        for member in values["members"]:
-            kind = _KINDS.get(str(member.get("kind")))
-            if kind is None:
-                raise DetectorFileError(
-                    f"The detector has a member of kind {member.get('kind')!r}, which this "
-                    f"version does not know (it knows {', '.join(_KINDS)}). Update deepward."
-                )
-            unknown = sorted(set(member) - {field.name for field in fields(kind)})
-            if unknown:
-                raise DetectorFileError(
-                    f"The detector's member {member.get('name')!r} has settings that this version "
-                    f"does not know: {', '.join(unknown)}. Update deepward."
-                )
-            plain: dict[str, Any] = {
-                k: tuple(v) if isinstance(v, list) else v for k, v in member.items()
-            }
-            members.append(kind(**plain))
-        return cls(tuple(members))
+        return cls(tuple(_member(dict(member)) for member in values["members"]))
 
 
-_PATCHES = StatisticsConfig(name="patches", statistics=("patches",), head="kernel")
-_FORENSIC = StatisticsConfig(
-    name="forensic", statistics=("cooccurrence", "spectrum"), head="kernel"
+def _member(values: dict[str, Any]) -> MemberConfig:
+    kind = str(values.get("kind"))
+    if kind not in MEMBERS:
+        raise DetectorFileError(
+            f"The detector has a member of kind {kind!r}, which this version does not know "
+            f"(it knows {', '.join(MEMBERS)}). Update deepward."
+        )
+    config = MEMBERS[kind][0]
+    unknown = sorted(set(values) - {field.name for field in fields(config)})
+    if unknown:
+        raise DetectorFileError(
+            f"The detector's member {values.get('name')!r} has settings that this version does not "
+            f"know: {', '.join(unknown)}. Update deepward."
+        )
+    plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    built: MemberConfig = config(**plain)
+    return built
+
+
+# The control sees 16 x 16 pixels and so no trace; it has no say in a verdict.
+CONTROL = ProcessConfig(
+    name="control",
+    statistics=("thumbnail",),
+    radial={"thumbnail": 0.0},
+    linear={"thumbnail": 1.0},
+    noise=1.0,
+    apart=False,
 )
-_PARTS = StatisticsConfig(name="parts", statistics=("inconsistency",), head="kernel")
 
 DETECTORS: dict[str, DetectorConfig] = {
-    # What wins at small data on two cores; the members err differently. A network on the
-    # up-sampling residual and learned patch statistics find what was generated whole; residual
-    # statistics, and whether parts of a picture differ in them, what was edited.
-    "default": DetectorConfig((NetworkConfig(name="residual"), _PATCHES, _FORENSIC, _PARTS)),
-    # The half of it that finds edits, in seconds.
-    "blending": DetectorConfig((_FORENSIC, _PARTS)),
-    # Seconds instead of minutes: for tests, transfer matrices and first looks.
-    "quick": DetectorConfig(
-        (StatisticsConfig(name="forensic", statistics=("cooccurrence", "spectrum")),)
+    # A packaged encoder and residual statistics under one head per family of fakes.
+    "default": DetectorConfig(
+        (ProcessConfig(statistics=("encoder", "cooccurrence", "inconsistency")),)
+    ),
+    "encoder": DetectorConfig((ProcessConfig(statistics=("encoder",)),)),
+    # Residual statistics alone: what finds edits, in seconds.
+    "blending": DetectorConfig((ProcessConfig(statistics=("cooccurrence", "inconsistency")),)),
+    "quick": DetectorConfig((ProcessConfig(statistics=("cooccurrence", "spectrum")),)),
+    # One head for all fakes: what heads apart are compared with.
+    "one_head": DetectorConfig(
+        (
+            ProcessConfig(
+                statistics=("encoder", "cooccurrence", "inconsistency"), apart=False
+            ),
+        )
     ),
     # Controls and published recipes that every result is shown beside.
-    "thumbnail": DetectorConfig((StatisticsConfig(name="thumbnail", statistics=("thumbnail",)),)),
+    "thumbnail": DetectorConfig((ProcessConfig(name="thumbnail", statistics=("thumbnail",)),)),
+    "residual": DetectorConfig((NetworkConfig(name="residual"),)),
     "resnet18_rgb": DetectorConfig(
         (
             NetworkConfig(
@@ -142,3 +118,25 @@ DETECTORS: dict[str, DetectorConfig] = {
         )
     ),
 }
+
+
+def find_recipe(name: str) -> DetectorConfig:
+    """The recipe of that name, or in the YAML file at that path (`members:`, a list of mappings).
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name in DETECTORS:
+        return DETECTORS[name]
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"}:
+        raise UsageError(
+            f"Unknown detector {name!r}; choose among {', '.join(DETECTORS)}, or name a YAML file."
+        )
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return DetectorConfig.from_dict(values)
+    except (OSError, yaml.YAMLError, KeyError, TypeError, DetectorFileError) as error:
+        raise UsageError(f"{path} is no recipe of a detector: {error}.") from None

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from deepward.detectors.closed_form import ClosedForm
 from deepward.detectors.config import DetectorConfig
-from deepward.detectors.decision import Decision
+from deepward.detectors.decision import Decision, Finding
 from deepward.detectors.familiarity import Familiarity
-from deepward.detectors.network import Network
+from deepward.detectors.protocol import Judgement, Member
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["Combination", "Detector", "Predictions"]
 
 Image = NDArray[np.uint8]
-Member = Network | ClosedForm
+Doubles = NDArray[np.float64]
+_CELLS = 8  # of a map by occlusion, along and across
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Combination:
     weights: Mapping[str, float]
     bias: float
 
-    def logit(self, members: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    def logit(self, members: Mapping[str, Doubles]) -> Doubles:
         """Calibrated log-odds of fake, (N,)."""
         total = np.full(len(next(iter(members.values()))), self.bias)
         for name in sorted(self.weights):  # in one order, so that sums agree to the last bit
@@ -47,13 +47,32 @@ class Predictions:
         unfamiliarity: (N,) distance from the training data; above 1 is unlike anything seen.
         control: (N,) logit of the thumbnail control, which sees content but no trace.
         members: each member's own logit, (N,).
+        firm: (N,) probability without the families that may not say "fake" alone.
+        family: (N,) the family of fakes that speaks loudest; "" where none does.
+        nearest: (N,) the known domain that is nearest; "" where no member knows.
     """
 
-    probability: NDArray[np.float64]
-    logit: NDArray[np.float64]
-    unfamiliarity: NDArray[np.float64]
-    control: NDArray[np.float64]
-    members: Mapping[str, NDArray[np.float64]]
+    probability: Doubles
+    logit: Doubles
+    unfamiliarity: Doubles
+    control: Doubles
+    members: Mapping[str, Doubles]
+    firm: Doubles
+    family: NDArray[np.str_]
+    nearest: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+    def finding(self, index: int) -> Finding:
+        """What a verdict on one picture rests on."""
+        return Finding(
+            probability=float(self.probability[index]),
+            unfamiliarity=float(self.unfamiliarity[index]),
+            firm=float(self.firm[index]),
+            family=str(self.family[index]),
+            nearest=str(self.nearest[index]),
+        )
 
 
 class Detector:
@@ -65,7 +84,7 @@ class Detector:
         control: the thumbnail control that was trained on the same data.
         combination: weights of the members and the bias.
         decision: threshold and band.
-        familiarity: what the training data looks like.
+        familiarity: what the training data looks like, where no member knows that by itself.
         lineage: training domains and counts, settings, seed, versions of libraries.
         content_hash: of the stored weights and settings; "" before it was saved.
     """
@@ -76,10 +95,10 @@ class Detector:
         self,
         config: DetectorConfig,
         members: Mapping[str, Member],
-        control: ClosedForm,
+        control: Member,
         combination: Combination,
         decision: Decision,
-        familiarity: Familiarity,
+        familiarity: Familiarity | None,
         lineage: Mapping[str, Any],
         content_hash: str = "",
     ) -> None:
@@ -105,72 +124,118 @@ class Detector:
             batch_size: pictures held in memory at once.
             progress: told of every batch.
         """
-        collected: dict[str, list[NDArray[np.float64]]] = {}
+        parts = []
         for start in range(0, len(images), batch_size):
             batch = [images[i] for i in range(start, min(start + batch_size, len(images)))]
-            values = {f"member.{n}": member.logits(batch) for n, member in self.members.items()}
-            values["control"] = self.control.logits(batch)
-            values["unfamiliarity"] = self.familiarity.unfamiliarity(batch)
-            for name, value in values.items():
-                collected.setdefault(name, []).append(value)
+            parts.append(self._judged(batch))
             progress(Advance("scoring", start + len(batch), len(images), "picture"))
-        joined = {name: np.concatenate(parts) for name, parts in collected.items()}
-        empty = np.zeros(0)
-        members = {name: joined.get(f"member.{name}", empty) for name in self.members}
-        logits = self.combination.logit(members)
+        return _joined(parts or [self._nothing()])
+
+    def _judged(self, batch: Sequence[Image]) -> Predictions:
+        judged = {name: member.judge(batch) for name, member in self.members.items()}
+        logits = {name: said.logits for name, said in judged.items()}
+        firm = {n: said.logits if said.firm is None else said.firm for n, said in judged.items()}
+        total = self.combination.logit(logits)
+        family, nearest = _families(judged, len(batch))
         return Predictions(
-            probability=np.asarray(expit(logits), dtype=np.float64),
-            logit=logits,
-            unfamiliarity=joined.get("unfamiliarity", empty),
-            control=joined.get("control", empty),
-            members=members,
+            probability=np.asarray(expit(total), np.float64),
+            logit=total,
+            unfamiliarity=self._unfamiliarity(judged, batch),
+            control=self.control.judge(batch).logits,
+            members=logits,
+            firm=np.asarray(expit(self.combination.logit(firm)), np.float64),
+            family=family,
+            nearest=nearest,
         )
 
-    def evidence(self, image: Image) -> NDArray[np.float32]:
-        """Where the evidence for fake lies: (H, W) float32 in [0, 1].
+    def _unfamiliarity(self, judged: Mapping[str, Judgement], batch: Sequence[Image]) -> Doubles:
+        """The least of what the members say: one that knows the like is enough."""
+        known = [said.unfamiliarity for said in judged.values() if said.unfamiliarity is not None]
+        if self.familiarity is not None:
+            known.append(self.familiarity.unfamiliarity(batch))
+        return np.min(known, axis=0) if known else np.zeros(len(batch))
 
-        0.5 is neutral at the threshold; above speaks for fake, below for real. Members are
-        weighed as in the verdict. Each says exactly what a place adds to its logit where it can
-        (`activation_map`); of those that cannot, the picture is judged again with one part after
-        another smoothed away, and a fall of the log-odds marks the part.
+    def _nothing(self) -> Predictions:
+        empty, names = np.zeros(0), np.zeros(0, np.str_)
+        members = dict.fromkeys(self.members, empty)
+        return Predictions(empty, empty, empty, empty, members, empty, names, names)
+
+    def evidence(self, image: Image) -> NDArray[np.float32]:
+        """Where the evidence for fake lies: (H, W) float32, log-odds per place on one stated scale.
+
+        The mean over the picture is its log-odds above the threshold's: positive places speak for
+        fake, negative ones for real, and zero is the threshold. Members are weighed as in the
+        verdict. Each says exactly what a place adds to its logit where it can (`places`); of those
+        that cannot, the picture is judged again with one part after another smoothed away.
         """
         shape = image.shape[:2]
         whole = np.zeros(shape, np.float32)
         unplaced = {}
         for name, member in self.members.items():
-            shares = member.activation_map(image)
+            shares = member.places(image)
             if shares is None:
                 unplaced[name] = member
             else:
-                whole += np.float32(self.combination.weights[name]) * _enlarge(shares, shape)
+                whole += self._placed(name, shares, shape)
         if unplaced:
             whole += self._occlusion(image, unplaced)
-        whole -= float(whole.mean()) * 0.5
-        spread = float(np.abs(whole).max()) or 1.0
-        shift = float(self.predict([image]).logit[0] - logit(self.decision.threshold))
-        lean = float(np.tanh(shift / 4)) / 4  # a picture that is called real stays mostly below
-        shown = 0.5 + lean + 0.5 * whole / spread * (1 - abs(lean))
-        return np.asarray(np.clip(shown, 0, 1), dtype=np.float32)
+        odds = float(self.predict([image]).logit[0] - logit(self.decision.threshold))
+        return whole + np.float32(odds - float(whole.mean()))
 
-    def _occlusion(
-        self, image: Image, members: Mapping[str, Member], cells: int = 8
+    def _placed(
+        self, name: str, shares: NDArray[np.float32], shape: tuple[int, ...]
     ) -> NDArray[np.float32]:
+        return _enlarge(shares * np.float32(shares.size * self.combination.weights[name]), shape)
+
+    def _occlusion(self, image: Image, members: Mapping[str, Member]) -> NDArray[np.float32]:
         smooth = cv2.GaussianBlur(image, (0, 0), 4.0)
-        rows = np.linspace(0, image.shape[0], cells + 1).astype(int)
-        columns = np.linspace(0, image.shape[1], cells + 1).astype(int)
+        rows = np.linspace(0, image.shape[0], _CELLS + 1).astype(int)
+        columns = np.linspace(0, image.shape[1], _CELLS + 1).astype(int)
         covered = []
-        for row in range(cells):
-            for column in range(cells):
+        for row in range(_CELLS):
+            for column in range(_CELLS):
                 one = image.copy()
                 place = np.s_[rows[row] : rows[row + 1], columns[column] : columns[column + 1]]
                 one[place] = smooth[place]
                 covered.append(one)
         falls = np.zeros(len(covered))
         for name, member in members.items():
-            logits = member.logits([image, *covered])
+            logits = member.judge([image, *covered]).logits
             falls += self.combination.weights[name] * (logits[0] - logits[1:])
-        grid = (falls * len(covered)).reshape(cells, cells).astype(np.float32)
+        grid = (falls * len(covered)).reshape(_CELLS, _CELLS).astype(np.float32)
         return _enlarge(grid, image.shape[:2])
+
+
+def _families(
+    judged: Mapping[str, Judgement], count: int
+) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+    """Names of the loudest family and of the nearest domain, from the first member that knows."""
+    family, nearest = ["" for _ in range(count)], ["" for _ in range(count)]
+    for said in judged.values():
+        if said.speaking is not None and said.nearest is not None:
+            family = [said.families[i] if i >= 0 else "" for i in said.speaking]
+            nearest = [said.domains[i] for i in said.nearest]
+            break
+    return np.array(family, np.str_), np.array(nearest, np.str_)
+
+
+def _joined(parts: Sequence[Predictions]) -> Predictions:
+    def column(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Predictions(
+        probability=column("probability"),
+        logit=column("logit"),
+        unfamiliarity=column("unfamiliarity"),
+        control=column("control"),
+        members={
+            name: np.concatenate([part.members[name] for part in parts])
+            for name in parts[0].members
+        },
+        firm=column("firm"),
+        family=column("family"),
+        nearest=column("nearest"),
+    )
 
 
 def _enlarge(shares: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ both and refuses what it does not know.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,28 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from deepward.detectors.closed_form import ClosedForm
-from deepward.detectors.config import DetectorConfig, NetworkConfig, StatisticsConfig
+from deepward.detectors.config import MEMBERS, DetectorConfig
 from deepward.detectors.decision import Decision
-from deepward.detectors.detector import Combination, Detector, Member
+from deepward.detectors.detector import Combination, Detector
 from deepward.detectors.familiarity import Familiarity
-from deepward.detectors.network import Network
+from deepward.detectors.protocol import Member
 from deepward.errors import DetectorFileError
 from deepward.files import atomic_folder, canonical_json, recover, sha256_bytes, write_json
 
-__all__ = ["CONTROL", "FORMAT", "load_detector", "save_detector"]
+__all__ = ["FORMAT", "load_detector", "save_detector"]
 
-FORMAT = 1
-CONTROL = StatisticsConfig(name="control", statistics=("thumbnail",))
+FORMAT = 2
 _AGAIN = "Train it again (`deepward train`), or restore it from a copy."
+_MAIN = "model"
+# How files of format 1, which did not say, were made.
+_FIRST_CONTROL = {"kind": "statistics", "name": "control", "statistics": ["thumbnail"]}
 
 
 def save_detector(detector: Detector, folder: Path) -> None:
     """Writes a detector, atomically, and gives it its `content_hash`.
+
+    A member's tensors named "part/name" go to `<part>.safetensors`, all others to
+    `model.safetensors`; parts that did not change have the same bytes again.
 
     Raises:
         DetectorFileError: `folder` holds something that is not a detector; it is left as it is.
@@ -41,27 +46,37 @@ def save_detector(detector: Detector, folder: Path) -> None:
         raise DetectorFileError(
             f"{folder} exists and is not a detector; it was left untouched. Name another folder."
         )
-    tensors: dict[str, Tensor] = {}
-    for name, member in detector.members.items():
-        parts = member.state_dict() if isinstance(member, Network) else member.tensors
-        tensors |= {f"members.{name}.{key}": value for key, value in parts.items()}
-    tensors |= {f"control.{key}": value for key, value in detector.control.tensors.items()}
-    tensors |= {f"familiarity.{key}": t for key, t in detector.familiarity.tensors().items()}
-    weights = save({k: t.detach().cpu().contiguous() for k, t in sorted(tensors.items())})
+    files: dict[str, dict[str, Tensor]] = {_MAIN: {}}
+    everything: dict[str, Member] = {f"members.{n}": m for n, m in detector.members.items()}
+    everything["control"] = detector.control
+    for owner, member in everything.items():
+        for name, tensor in member.state_dict().items():
+            part, _, inner = name.rpartition("/")
+            file = f"{owner}.{part}" if part else _MAIN
+            files.setdefault(file, {})[f"{owner}.{inner}"] = tensor
+    if detector.familiarity is not None:
+        files[_MAIN] |= {f"familiarity.{k}": t for k, t in detector.familiarity.tensors().items()}
+    written = {
+        name: save({k: t.detach().cpu().contiguous() for k, t in sorted(tensors.items())})
+        for name, tensors in files.items()
+    }
+    control: Any = detector.control.config
     card: dict[str, Any] = {
         "format": FORMAT,
         "config": detector.config.as_dict(),
+        "control": asdict(control),
         "combination": {
             "weights": dict(detector.combination.weights),
             "bias": detector.combination.bias,
         },
         "decision": asdict(detector.decision),
         "lineage": detector.lineage,
-        "weights_sha256": sha256_bytes(weights),
+        "weights_sha256": {name: sha256_bytes(data) for name, data in sorted(written.items())},
     }
     card["sha256"] = _hash(card)
     with atomic_folder(folder) as partial:
-        (partial / "model.safetensors").write_bytes(weights)
+        for name, data in written.items():
+            (partial / _file_name(name)).write_bytes(data)
         write_json(partial / "detector.json", card)
     detector.content_hash = card["sha256"]
 
@@ -75,26 +90,30 @@ def load_detector(folder: Path, device: str = "cpu") -> Detector:
     """
     folder = Path(folder)
     recover(folder)
-    card, weights = _read_checked(folder)
+    card, files = _read_checked(folder)
     try:
-        tensors = load(weights)
+        tensors: dict[str, Tensor] = {}
+        for name, data in files.items():
+            for key, tensor in load(data).items():
+                tensors[_whole_name(name, key)] = tensor
         config = DetectorConfig.from_dict(card["config"])
-        members: dict[str, Member] = {}
-        for member in config.members:
-            parts = _below(tensors, f"members.{member.name}.")
-            if isinstance(member, NetworkConfig):
-                network = Network(member)
-                network.load_state_dict(parts)
-                members[member.name] = network.to(device).eval()
-            else:
-                members[member.name] = ClosedForm(member, parts)
+        (control,) = DetectorConfig.from_dict(
+            {"members": [card.get("control", _FIRST_CONTROL)]}
+        ).members
+        members = {
+            member.name: MEMBERS[member.kind][1].restore(
+                member, _below(tensors, f"members.{member.name}."), device
+            )
+            for member in config.members
+        }
+        familiarity = _below(tensors, "familiarity.")
         return Detector(
             config=config,
             members=members,
-            control=ClosedForm(CONTROL, _below(tensors, "control.")),
+            control=MEMBERS[control.kind][1].restore(control, _below(tensors, "control."), device),
             combination=Combination(**card["combination"]),
             decision=Decision(**card["decision"]),
-            familiarity=Familiarity.from_tensors(_below(tensors, "familiarity.")),
+            familiarity=Familiarity.from_tensors(familiarity) if familiarity else None,
             lineage=card["lineage"],
             content_hash=card["sha256"],
         )
@@ -104,7 +123,22 @@ def load_detector(folder: Path, device: str = "cpu") -> Detector:
         ) from error
 
 
-def _read_checked(folder: Path) -> tuple[dict[str, Any], bytes]:
+def _file_name(part: str) -> str:
+    """A part's file; whatever a domain is called, it names one file in this folder."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in part)
+    mark = "" if plain == part else f"-{sha256_bytes(part.encode())[:8]}"
+    return f"{plain}{mark}.safetensors"
+
+
+def _whole_name(file: str, key: str) -> str:
+    """The inverse of the split into files: `members.x.bank-y` and `members.x.rows`."""
+    if file == _MAIN:
+        return key
+    owner, _, inner = key.rpartition(".")
+    return f"{owner}.{file.removeprefix(owner + '.')}/{inner}"
+
+
+def _read_checked(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     card_path, weights_path = folder / "detector.json", folder / "model.safetensors"
     missing = [path.name for path in (card_path, weights_path) if not path.is_file()]
     if missing:
@@ -127,15 +161,22 @@ def _read_checked(folder: Path) -> tuple[dict[str, Any], bytes]:
         )
     if _hash(card) != card.get("sha256"):
         raise DetectorFileError(f"{card_path} was changed after it was written. {_AGAIN}")
-    weights = weights_path.read_bytes()
-    if sha256_bytes(weights) != card.get("weights_sha256"):
-        raise DetectorFileError(
-            f"{weights_path} is damaged: its hash is not the one in detector.json. {_AGAIN}"
-        )
-    return card, weights
+    hashes = card["weights_sha256"]
+    known = hashes if isinstance(hashes, dict) else {_MAIN: hashes}
+    files = {}
+    for name, expected in known.items():
+        path = folder / _file_name(name)
+        if not path.is_file():
+            raise DetectorFileError(f"The detector in {folder} lacks {path.name}. {_AGAIN}")
+        files[name] = path.read_bytes()
+        if sha256_bytes(files[name]) != expected:
+            raise DetectorFileError(
+                f"{path} is damaged: its hash is not the one in detector.json. {_AGAIN}"
+            )
+    return card, files
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
 
 

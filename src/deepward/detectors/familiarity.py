@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepward.detectors.statistics import quality
+from deepward.detectors.statistics.quality import quality
 
 __all__ = ["Familiarity", "fit_familiarity"]
 

@@ -136,6 +136,10 @@ class MemberConfig(Protocol):
     def kind(self) -> str: ...
     @property
     def medium(self) -> str: ...
+    @property
+    def share(self) -> float:
+        """Of the time for training by gradient descent, relative to other members; 0: none."""
+        ...
 
 
 class Member(Protocol):

@@ -1,47 +1,36 @@
-"""From labelled pictures to a detector: train the members, weigh them, set the threshold."""
+"""From labelled samples to a detector, and from a detector to one that has learned on."""
 
 import importlib.metadata
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
-from scipy.special import expit
-from torch import Tensor, nn
 
 from deepward.detectors import (
     CONTROL,
-    DETECTORS,
-    ClosedForm,
-    Combination,
-    Decision,
+    MEMBERS,
+    Budget,
+    Descriptions,
     Detector,
     Familiarity,
-    Network,
-    NetworkConfig,
+    Member,
+    Stage,
+    find_recipe,
     fit_familiarity,
 )
 from deepward.domains import ImageSet
 from deepward.errors import TrainingError, UsageError
-from deepward.learning.fitting import combine, cross_fit, importance
-from deepward.learning.sampling import BalancedSampler
-from deepward.loop import Batch, LoopConfig, fit
-from deepward.metrics.calibration import choose_threshold, fit_temperature
-from deepward.metrics.ranking import binary_metrics
+from deepward.learning.assemble import assemble
+from deepward.metrics.conformal import fewest_reals
 from deepward.pictures.augment import AugmentConfig, augment
-from deepward.pictures.crops import take_crop
-from deepward.pictures.launder import launder
 from deepward.progress import Progress, no_progress
 
-__all__ = ["TrainingConfig", "crop_batches", "train_detector"]
+__all__ = ["TrainingConfig", "adapt_detector", "forget_domain", "train_detector", "update_detector"]
 
-_DEFAULT_STEPS = 300
+_FAMILIAR = 2000  # pictures that say what is familiar, where no member knows by itself
 
 
 @dataclass(frozen=True)
@@ -49,11 +38,11 @@ class TrainingConfig:
     """How to train a detector.
 
     Attributes:
-        detector: a name of `deepward.detectors.DETECTORS`.
+        detector: a name of `deepward.detectors.DETECTORS`, or a YAML file of the same form.
         steps: optimizer steps of each network; the same steps give the same detector.
-        minutes: a budget of time for everything instead of steps. With neither, 300 steps.
+        minutes: a budget of time for all networks instead of steps.
         seed: of everything random.
-        false_positive_rate: share of validation reals that may be called fake, in (0, 1).
+        false_positive_rate: share of reals that may be called fake, in (0, 1).
         precision: "fp32" or "bf16".
     """
 
@@ -72,193 +61,173 @@ def train_detector(
     *,
     checkpoints: Path | None = None,
     device: str = "cpu",
+    descriptions: Descriptions | None = None,
+    families: Mapping[str, str] | None = None,
     progress: Progress = no_progress,
 ) -> Detector:
-    """Trains every member on `train`; weighs and calibrates them, and sets the threshold, on `val`.
-
-    The lineage of the detector keeps its metrics on validation, from predictions of fits that had
-    not seen the pictures; asking the finished detector about them would flatter it.
+    """Fits every member, then weighs and calibrates them and sets the threshold.
 
     Args:
         config: what to train and for how long.
         train: both classes.
-        val: both classes; never test data. Closed-form members are fitted on it too, by
-            cross-fitting, so that the threshold still rests on pictures a fit has not seen.
+        val: both classes; never test data. Closed-form members are fitted on it too, and still
+            judge it unseen, by leaving it out.
         checkpoints: a folder where networks save their state and resume from it.
-        device: of the networks, such as "cpu" or "cuda".
+        device: of networks and encoders, such as "cpu" or "cuda".
+        descriptions: what samples were described as before.
+        families: see `Stage.families`.
         progress: told of each part of the work.
 
     Raises:
         UsageError: the detector's name is unknown, or both steps and minutes are given.
-        TrainingError: a class is missing, or there are too few validation reals.
+        TrainingError: a class is missing, or there are too few reals for the rate.
     """
     begun = time.monotonic()
-    if config.detector not in DETECTORS:
-        raise UsageError(
-            f"Unknown detector {config.detector!r}; choose among {', '.join(DETECTORS)}."
-        )
+    recipe = find_recipe(config.detector)
     if config.steps is not None and config.minutes is not None:
         raise UsageError("Give a training budget in steps or in minutes, not in both.")
-    _check(val, config.false_positive_rate)
-    sampler = BalancedSampler(train, config.seed)
-    recipe = DETECTORS[config.detector]
-    laundered = [launder(image) for image in val.pixels]
-    control, _ = cross_fit(CONTROL, train, val, [], config.seed, no_progress)
-    members: dict[str, Network | ClosedForm] = {}
-    outputs: dict[str, list[NDArray[np.float64]]] = {}  # of val as it is, and laundered
-    for member in recipe.members:  # closed forms first: what they take is off the networks' time
-        if not isinstance(member, NetworkConfig):
-            members[member.name], outputs[member.name] = cross_fit(
-                member, train, val, laundered, config.seed, progress
-            )
-    networks = [member for member in recipe.members if isinstance(member, NetworkConfig)]
-    for number, member in enumerate(networks):
-        loop = LoopConfig(
-            steps=config.steps,
-            learning_rate=member.learning_rate,
-            precision=config.precision,
-            seed=config.seed,
-        )
-        if config.minutes is not None:
+    _check(train, val, config.false_positive_rate)
+    stage = Stage(
+        train=train,
+        val=val,
+        seed=config.seed,
+        device=device,
+        budget=Budget(config.steps, None, config.precision, checkpoints),
+        families=families or {},
+        descriptions=descriptions or Descriptions(),
+    )
+    control = MEMBERS[CONTROL.kind][1].fit(CONTROL, stage, no_progress)
+    fitted: dict[str, Member] = {}
+    waiting = sorted(recipe.members, key=lambda member: member.share > 0)  # closed forms first
+    for number, member in enumerate(waiting):
+        budget = stage.budget
+        if config.minutes is not None and member.share > 0:
             left = config.minutes * 60 * 0.92 - (time.monotonic() - begun)
-            shares = sum(other.share for other in networks[number:])
-            loop = replace(loop, seconds=max(left, 1.0) * member.share / shares)
-        elif config.steps is None:
-            loop = replace(loop, steps=_DEFAULT_STEPS)
-        network = Network(member, config.seed).to(device)
-        fit(
-            network,
-            crop_batches(train, sampler, member, config.seed),
-            {"loss": mixed_cross_entropy},
-            loop,
-            checkpoint=checkpoints / f"{member.name}.safetensors" if checkpoints else None,
-            progress=progress,
-            task=f"{member.name}: training",
+            shares = sum(other.share for other in waiting[number:])
+            budget = replace(budget, seconds=max(left, 1.0) * member.share / shares)
+        fitted[member.name] = MEMBERS[member.kind][1].fit(
+            member, replace(stage, budget=budget), progress
         )
-        members[member.name] = network
-        outputs[member.name] = [network.logits(val.pixels), network.logits(laundered)]
-    outputs = {member.name: outputs[member.name] for member in recipe.members}
-    # A member that falls with the first recompression must not lead: weights are found on
-    # validation as it is and laundered, calibration and threshold on validation as it is.
-    combination = combine(
-        {name: np.concatenate(both) for name, both in outputs.items()},
-        np.tile(val.labels, 2),
-        np.tile(importance(val), 2),
-    )
-    logits = combination.logit({name: both[0] for name, both in outputs.items()})
-    calibration = fit_temperature(logits, val.labels, balanced=True)
-    combination = Combination(
-        {name: w / calibration.temperature for name, w in combination.weights.items()},
-        combination.bias / calibration.temperature + calibration.bias,
-    )
-    logits = logits / calibration.temperature + calibration.bias
-    decision = _decide_on(logits, val.labels, config.false_positive_rate)
-    metrics = binary_metrics(val.labels, expit(logits), decision.threshold, val.groups)
-    return Detector(
-        config=recipe,
-        members={member.name: members[member.name] for member in recipe.members},
-        control=control,
-        combination=combination,
-        decision=decision,
-        familiarity=_familiarity(train, val, config.seed),
-        lineage=_lineage(config, train, val)
-        | {
-            "validation": {
-                name: {"value": estimate.value, "interval": estimate.interval}
-                for name, estimate in metrics.items()
-            }
-        },
+    return assemble(
+        recipe,
+        {member.name: fitted[member.name] for member in recipe.members},
+        control,
+        false_positive_rate=config.false_positive_rate,
+        lineage=_lineage(config, train, val),
+        familiarity=_familiarity(fitted, train, val, config.seed),
     )
 
 
-def _familiarity(train: ImageSet, val: ImageSet, seed: int) -> Familiarity:
-    chosen = np.random.default_rng(seed).permutation(len(train))[:2000]
+def update_detector(
+    detector: Detector, stage: Stage, *, progress: Progress = no_progress
+) -> Detector:
+    """One more stage: every member learns it and keeps what it knew; the threshold moves with it."""
+    return _learned_on(
+        detector,
+        {name: member.update(stage, progress) for name, member in detector.members.items()},
+        detector.control.update(stage, no_progress),
+        _counts(detector.lineage.get("domains", {}), stage),
+        "stage",
+    )
+
+
+def adapt_detector(
+    detector: Detector, support: ImageSet, stage: Stage, *, progress: Progress = no_progress
+) -> Detector:
+    """Learns from a few samples; what was known stays in every fit.
+
+    Args:
+        detector: the parent.
+        support: K samples, of both classes or one: the bank's reals stand in for missing ones.
+        stage: seed, device and budget; its own samples are not looked at.
+        progress: told of each part of the work.
+    """
+    return _learned_on(
+        detector,
+        {name: m.adapt(support, stage, progress) for name, m in detector.members.items()},
+        detector.control.adapt(support, stage, no_progress),
+        _counts(detector.lineage.get("domains", {}), replace(stage, train=support, val=None)),
+        "adapted",
+    )
+
+
+def forget_domain(detector: Detector, domain: str) -> Detector:
+    """The detector as if it had never learned `domain`.
+
+    Raises:
+        UsageError: it never did, or a member cannot unlearn.
+    """
+    left = {k: v for k, v in detector.lineage.get("domains", {}).items() if k != domain}
+    return _learned_on(
+        detector,
+        {name: member.forget(domain) for name, member in detector.members.items()},
+        detector.control.forget(domain),
+        left,
+        f"forgot {domain}",
+    )
+
+
+def _learned_on(
+    parent: Detector,
+    members: Mapping[str, Member],
+    control: Member,
+    domains: Mapping[str, Any],
+    how: str,
+) -> Detector:
+    history = [*parent.lineage.get("history", []), {"parent": parent.content_hash, "how": how}]
+    return assemble(
+        parent.config,
+        members,
+        control,
+        false_positive_rate=parent.decision.false_positive_rate,
+        lineage={**parent.lineage, "domains": domains, "history": history},
+        familiarity=parent.familiarity,
+    )
+
+
+def _familiarity(
+    members: Mapping[str, Member], train: ImageSet, val: ImageSet, seed: int
+) -> Familiarity | None:
+    """What the training data looks like, where no member knows it by itself."""
+    some = [val.pixels[i] for i in range(min(1, len(val)))]
+    if any(member.judge(some).unfamiliarity is not None for member in members.values()):
+        return None
+    chosen = np.random.default_rng(seed).permutation(len(train))[:_FAMILIAR]
     seen = [
-        augment(
-            train.pixels[int(index)], AugmentConfig(), np.random.default_rng([seed, int(index)])
-        )
-        for index in chosen
+        augment(train.pixels[int(i)], AugmentConfig(), np.random.default_rng([seed, int(i)]))
+        for i in chosen
     ]
     return fit_familiarity(seen, val.pixels)
 
 
-def mixed_cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
-    """Binary cross-entropy on mixed pairs of crops, with 5 % label smoothing.
-
-    mixup, alpha 0.4 (Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018): few
-    pictures are learned by heart in a dozen epochs; their mixtures are not.
-    """
-    crops, labels = batch["crops"].float(), batch["labels"]
-    share = torch.distributions.Beta(0.4, 0.4).sample((len(crops),)).to(crops.device)
-    order = torch.randperm(len(crops)).to(crops.device)
-    spread = share[:, None, None, None]
-    mixed = spread * crops + (1.0 - spread) * crops[order]
-    targets = (share * labels + (1.0 - share) * labels[order]) * 0.9 + 0.05
-    return F.binary_cross_entropy_with_logits(model(mixed).float(), targets)
-
-
-def crop_batches(
-    data: ImageSet,
-    sampler: BalancedSampler,
-    member: NetworkConfig,
-    seed: int,
-    treatment: AugmentConfig | None = None,
-) -> Callable[[int], Batch]:
-    """Returns the function that makes the batch of a step: augmented crops and their labels.
-
-    The batch holds `crops` (B, 3, crop, crop) uint8 and `labels` (B,) float.
-    """
-    treatment = treatment or AugmentConfig()
-
-    pool = ThreadPoolExecutor(torch.get_num_threads(), "crops")  # OpenCV works outside the GIL
-
-    def make(step: int) -> Batch:
-        chosen = sampler.batch(step, member.batch_size)
-        crops = np.empty((len(chosen), member.crop, member.crop, 3), np.uint8)
-
-        def fill(slot: int) -> None:
-            random = np.random.default_rng([seed, step, slot])
-            image = augment(data.pixels[int(chosen[slot])], treatment, random)
-            offset = random.uniform(-member.jitter, member.jitter, 2)
-            crops[slot] = take_crop(image, member.crop, (float(offset[0]), float(offset[1])))
-
-        list(pool.map(fill, range(len(chosen))))
-        return {
-            "crops": torch.from_numpy(crops).permute(0, 3, 1, 2),
-            "labels": torch.from_numpy(data.labels[chosen]).float(),
-        }
-
-    return make
-
-
-def _decide_on(logits: NDArray[np.float64], labels: NDArray[np.int64], rate: float) -> Decision:
-    probability = np.asarray(expit(logits))
-    threshold = min(choose_threshold(labels, probability, rate), 1.0)
-    low = choose_threshold(labels, probability, min(2 * rate, 0.5))
-    return Decision(threshold, rate, min(low, threshold))
-
-
-def _check(val: ImageSet, rate: float) -> None:
+def _check(train: ImageSet, val: ImageSet, rate: float) -> None:
+    if not len(train):
+        raise TrainingError("There are no training pictures.")
     reals, fakes = (int((val.labels == label).sum()) for label in (0, 1))
-    needed = int(np.ceil(1 / rate)) - 1
-    if reals < needed or fakes < 1:
+    if reals < fewest_reals(rate) or fakes < 1:
         raise TrainingError(
             f"Validation has {reals} real and {fakes} fake pictures; a threshold for a "
-            f"false-positive rate of {rate:g} needs at least {needed} real and 1 fake. "
+            f"false-positive rate of {rate:g} needs at least {fewest_reals(rate)} real and 1 fake. "
             "Give more validation pictures or a higher rate."
         )
 
 
-def _lineage(config: TrainingConfig, train: ImageSet, val: ImageSet) -> dict[str, Any]:
-    counts: dict[str, dict[str, int]] = {}
-    for split, data in (("train", train), ("val", val)):
+def _counts(before: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+    counts: dict[str, Any] = {name: dict(cells) for name, cells in before.items()}
+    for split, data in (("train", stage.train), ("val", stage.val)):
+        if data is None:
+            continue
         for domain in sorted(set(data.domains.tolist())):
             for label, name in ((0, "real"), (1, "fake")):
                 cell = int(((data.domains == domain) & (data.labels == label)).sum())
                 counts.setdefault(domain, {})[f"{split}_{name}"] = cell
+    return counts
+
+
+def _lineage(config: TrainingConfig, train: ImageSet, val: ImageSet) -> dict[str, Any]:
     packages = ("deepward", "torch", "timm", "numpy", "opencv-python-headless")
     return {
         "training": asdict(config),
-        "domains": counts,
+        "domains": _counts({}, Stage(train, val)),
         "versions": {name: importlib.metadata.version(name) for name in packages},
     }

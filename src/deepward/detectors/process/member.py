@@ -39,6 +39,7 @@ class ProcessConfig:
         most: largest weight of a row, relative to the mean: a few rows are not believed blindly.
         directions: principal directions kept of each part of a description.
         apart: one head per family of fakes; otherwise one for all.
+        share: of the training time; closed forms need none.
         kind: "process".
         medium: what it takes.
     """
@@ -51,6 +52,7 @@ class ProcessConfig:
     most: float = 8.0
     directions: int = 512
     apart: bool = True
+    share: float = 0.0
     kind: str = "process"
     medium: str = "image"
 

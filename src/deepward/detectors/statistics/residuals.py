@@ -14,7 +14,7 @@ _SECOND = np.array([[1, -2, 1]], np.float32)
 _SQUARE = np.array([[-1, 2, -1], [2, -4, 2], [-1, 2, -1]], np.float32) / 4
 
 
-def luma_chroma(image: Pixels) -> NDArray[np.float32]:
+def luma_chroma(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Y, Cr and Cb of an (H, W, 3) RGB picture, float32 in [0, 255]."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb).astype(np.float32)
 

@@ -1,0 +1,173 @@
+"""From fitted members to a detector: weigh them, calibrate, set the threshold.
+
+Everything rests on predictions by fits that had not seen the sample, clean and laundered; fitting,
+adapting, updating and forgetting all end here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from deepward.detectors import (
+    Combination,
+    Decision,
+    Detector,
+    DetectorConfig,
+    Familiarity,
+    Member,
+    Unseen,
+)
+from deepward.errors import EvaluationError, TrainingError
+from deepward.metrics.calibration import fit_temperature
+from deepward.metrics.conformal import domain_thresholds
+from deepward.metrics.ranking import binary_metrics
+
+__all__ = ["assemble", "combine", "importance"]
+
+Doubles = NDArray[np.float64]
+
+
+def assemble(
+    config: DetectorConfig,
+    members: Mapping[str, Member],
+    control: Member,
+    *,
+    false_positive_rate: float,
+    lineage: Mapping[str, Any],
+    familiarity: Familiarity | None = None,
+) -> Detector:
+    """Joins members into a detector.
+
+    The threshold is the highest that any known domain needs, clean or laundered, for the stated
+    rate. The lineage keeps each domain's need and the metrics on samples that no fit had seen.
+
+    Raises:
+        TrainingError: no member can say what it makes of samples it has not seen, or there are too
+            few reals for the rate.
+    """
+    found = {name: member.unseen() for name, member in members.items()}
+    judged = {name: unseen for name, unseen in found.items() if unseen is not None}
+    if len(judged) < len(members):
+        missing = ", ".join(sorted(set(members) - set(judged)))
+        raise TrainingError(f"No predictions of unseen samples are known of {missing}.")
+    shared = _shared(judged)
+    first = next(iter(shared.values()))
+    weights = importance(first.labels, first.domains)
+    logits = {name: unseen.logits for name, unseen in shared.items()}
+    combination = combine(logits, first.labels, weights)
+    clean = ~first.twin
+    joined = combination.logit(logits)
+    calibration = fit_temperature(joined[clean], first.labels[clean], balanced=True)
+    combination = Combination(
+        {name: w / calibration.temperature for name, w in combination.weights.items()},
+        combination.bias / calibration.temperature + calibration.bias,
+    )
+    joined = combination.logit(logits)
+    decision, needs = _decide_on(joined, first, false_positive_rate)
+    metrics = binary_metrics(
+        first.labels[clean], expit(joined[clean]), decision.threshold, first.groups[clean]
+    )
+    return Detector(
+        config=config,
+        members=members,
+        control=control,
+        combination=combination,
+        decision=decision,
+        familiarity=familiarity,
+        lineage={
+            **lineage,
+            "thresholds": needs,
+            "validation": {
+                name: {"value": estimate.value, "interval": estimate.interval}
+                for name, estimate in metrics.items()
+            },
+        },
+    )
+
+
+def importance(labels: NDArray[np.int64], domains: NDArray[Any]) -> Doubles:
+    """Weights of mean 1 under which labels, and domains within a label, count alike."""
+    weights = np.zeros(len(labels))
+    for label in (0, 1):
+        names = sorted(set(domains[labels == label].tolist()))
+        for name in names:
+            cell = (labels == label) & (domains == name)
+            weights[cell] = len(labels) / (2 * len(names) * cell.sum())
+    return weights
+
+
+def combine(
+    outputs: Mapping[str, Doubles], labels: NDArray[np.int64], importance: Doubles
+) -> Combination:
+    """Weighs members by logistic regression on unseen logits; no weight is negative.
+
+    Logits are standardised first, and the weights are drawn towards each other, so that few
+    samples cannot throw a member out by chance. A single member keeps its logits as they are.
+    """
+    names = list(outputs)
+    if len(names) == 1:
+        return Combination({names[0]: 1.0}, 0.0)
+    spreads = np.array([float(outputs[name].std()) or 1.0 for name in names])
+    x = np.stack([outputs[name] for name in names], 1) / spreads
+    signs = 2.0 * labels - 1.0
+
+    def loss(values: Doubles) -> float:
+        weights, bias = values[:-1], values[-1]
+        losses = np.logaddexp(0.0, -signs * (x @ weights + bias))
+        apart = float(np.sum((weights - weights.mean()) ** 2))
+        return (
+            float(np.average(losses, weights=importance))
+            + 0.02 * apart
+            + 1e-4 * float(np.sum(weights**2))
+        )
+
+    start = np.append(np.full(len(names), 1.0 / len(names)), 0.0)
+    bounds = [(0.0, None)] * len(names) + [(None, None)]
+    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
+    weights = {name: float(found[i] / spreads[i]) for i, name in enumerate(names)}
+    return Combination(weights, float(found[-1]))
+
+
+def _shared(judged: Mapping[str, Unseen]) -> dict[str, Unseen]:
+    """The same samples, in the same order, of every member."""
+    places = {
+        name: {
+            (domain, key, twin): i
+            for i, (domain, key, twin) in enumerate(
+                zip(u.domains.tolist(), u.keys.tolist(), u.twin.tolist(), strict=True)
+            )
+        }
+        for name, u in judged.items()
+    }
+    common = sorted(set.intersection(*(set(p) for p in places.values())))
+    found = {}
+    for name, unseen in judged.items():
+        rows = np.array([places[name][key] for key in common], np.int64)
+        found[name] = replace(unseen, **{k: v[rows] for k, v in vars(unseen).items()})
+    labels = next(iter(found.values())).labels
+    counts = [int((labels == label).sum()) for label in (0, 1)]
+    if min(counts) < 1:
+        raise TrainingError(
+            f"{counts[0]} real and {counts[1]} fake samples were held out: both are needed to "
+            "calibrate a detector."
+        )
+    return found
+
+
+def _decide_on(logits: Doubles, rows: Unseen, rate: float) -> tuple[Decision, dict[str, float]]:
+    real = rows.labels == 0
+    scores, names = expit(logits[real]), rows.domains[real].astype(str)
+    twins = np.where(rows.twin[real], " laundered", "")
+    cells = np.char.add(names, twins)
+    try:
+        needs = dict(domain_thresholds(scores, cells, rate))
+        low = domain_thresholds(scores, cells, min(2 * rate, 0.5))
+    except EvaluationError as error:
+        raise TrainingError(str(error)) from None
+    threshold = min(max(needs.values()), 1.0)
+    return Decision(threshold, rate, min(max(low.values()), threshold)), needs
