@@ -54,7 +54,7 @@ class Descriptions:
                 block = [samples[i] for i in range(start, min(start + _BLOCK, len(samples)))]
                 keys = [sample_key(sample) for sample in block]
                 known = self._known(database, statistic.version, keys)
-                new = [i for i, key in enumerate(keys) if key not in known]
+                new = [i for key, i in {k: i for i, k in enumerate(keys)}.items() if key not in known]
                 if new:
                     found = self._look(statistic, [block[i] for i in new]).astype(np.float16)
                     known |= {keys[i]: row for i, row in zip(new, found, strict=True)}

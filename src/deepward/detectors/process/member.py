@@ -98,6 +98,8 @@ class ProcessMember:
             device=stage.device,
         )
         rows = describe_stage(config, frame, stage, tell)
+        if len(set(rows.labels.tolist())) < 2:
+            raise TrainingError("A first stage needs reals and fakes; it has no fakes or no reals.")
         owner = [frame.statistics[part.statistic].name for part in frame.parts]
         kernel = fit_kernel(
             rows.rows.astype(np.float32),

@@ -21,4 +21,5 @@ class PerPicture(Statistic):
     def describe(self, samples: Sequence[NDArray[np.uint8]]) -> Floats:
         # OpenCV and NumPy let go of the interpreter lock in what takes long.
         with ThreadPoolExecutor(torch.get_num_threads(), self.name) as pool:
-            return np.stack(list(pool.map(type(self).function, samples)))
+            rows = list(pool.map(type(self).function, samples))
+        return np.stack(rows) if rows else np.zeros((0, 0), np.float32)
