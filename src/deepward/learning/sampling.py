@@ -1,10 +1,14 @@
 """Which samples stand in the batch of a step: even over classes, and over domains in each."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.domains import ImageSet
 from deepward.errors import TrainingError
+
+if TYPE_CHECKING:
+    from deepward.detectors.protocol import Samples
 
 __all__ = ["BalancedSampler"]
 
@@ -16,19 +20,19 @@ class BalancedSampler:
     sample of a cell is seen before any is seen again.
 
     Args:
-        data: the pictures to draw from.
+        data: the samples to draw from.
         seed: of all shuffles.
 
     Raises:
         TrainingError: one of the classes is missing.
     """
 
-    def __init__(self, data: ImageSet, seed: int) -> None:
+    def __init__(self, data: "Samples", seed: int) -> None:
         missing = {0: "real", 1: "fake"}.keys() - set(data.labels.tolist())
         if missing:
             names = " and no ".join({0: "real", 1: "fake"}[label] for label in sorted(missing))
             raise TrainingError(
-                f"The training data has {len(data)} pictures but no {names} ones; "
+                f"The training data has {len(data)} samples but no {names} ones; "
                 "name domains that have both classes in train."
             )
         self.seed = seed

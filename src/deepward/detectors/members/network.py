@@ -1,18 +1,56 @@
 """The member that is trained by gradient descent: representation, backbone, pooled linear head."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepward.detectors.backbones import build_backbone
-from deepward.detectors.config import NetworkConfig
-from deepward.detectors.representations import build_representation
+from deepward.detectors.members.backbones import build_backbone
+from deepward.detectors.members.representations import build_representation
 from deepward.pictures.crops import scoring_crops
 
-__all__ = ["Network"]
+__all__ = ["Network", "NetworkConfig"]
+
+_BLOCK = 32  # pictures, and then crops, that are held at once
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """A network trained by gradient descent on native-resolution crops.
+
+    Attributes:
+        name: the member's name inside its detector.
+        representation: names of `deepward.detectors.REPRESENTATIONS`, concatenated on channels.
+        backbone: "small", "npr", or any timm model name.
+        pretrained: start from timm's weights; they must be at hand.
+        crop: side of the square crop in pixels; smaller pictures are padded by reflection.
+        jitter: how far a training crop may lie from the centre, in pixels.
+        fold: space-to-depth factor before the backbone; keeps every pixel at less cost.
+        learning_rate: peak of the schedule (AdamW).
+        batch_size: crops in a training step.
+        consistency: weight of holding degraded twins to their originals; 0 is off. Half of the
+            crops of a step are twins then.
+        share: this member's part of the training time, relative to the other networks.
+        kind: "network".
+        medium: what it takes.
+    """
+
+    name: str = "network"
+    representation: tuple[str, ...] = ("residual",)
+    backbone: str = "small"
+    pretrained: bool = False
+    crop: int = 256
+    jitter: int = 16
+    fold: int = 4
+    learning_rate: float = 2e-3
+    batch_size: int = 32
+    consistency: float = 0.0
+    share: float = 1.0
+    kind: str = "network"
+    medium: str = "image"
 
 
 class Network(nn.Module):
@@ -40,31 +78,45 @@ class Network(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def feature_map(self, crops: Tensor) -> Tensor:
-        """Maps (B, 3, crop, crop) uint8 crops to (B, width, h, w)."""
+        """Maps (B, 3, crop, crop) crops in [0, 255] to (B, width, h, w)."""
         x = self.representation(crops.float() / 255.0)
         features: Tensor = self.backbone(x.contiguous(memory_format=torch.channels_last))
         return features
 
-    def forward(self, crops: Tensor) -> Tensor:  # (B, 3, crop, crop) uint8 -> (B,)
-        pooled = self.feature_map(crops).mean((2, 3))
-        logits: Tensor = self.head(self.dropout(pooled)).squeeze(1)
+    def embed(self, crops: Tensor) -> Tensor:
+        """The pooled feature, before dropout: (B, 3, crop, crop) to (B, width)."""
+        return self.feature_map(crops).mean((2, 3))
+
+    def classify(self, embeddings: Tensor) -> Tensor:
+        """Logits of pooled features: (B, width) to (B,)."""
+        logits: Tensor = self.head(self.dropout(embeddings)).squeeze(1)
         return logits
 
+    def forward(self, crops: Tensor) -> Tensor:  # (B, 3, crop, crop) -> (B,)
+        return self.classify(self.embed(crops))
+
     @torch.inference_mode()
-    def logits(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        """Mean logit over each picture's crops and their mirror images, (N,)."""
-        crops = [scoring_crops(image, self.config.crop) for image in images]
-        counts = [len(group) for group in crops]
+    def embed_images(self, images: Sequence[NDArray[np.uint8]]) -> Tensor:
+        """Mean pooled feature over each picture's crops and their mirror images, (N, width)."""
         device = next(self.parameters()).device
-        flat = [crop for group in crops for crop in group]
-        values: list[Tensor] = []
-        for start in range(0, len(flat), 64):
-            stacked = np.stack(flat[start : start + 64])
-            batch = torch.from_numpy(stacked).to(device).permute(0, 3, 1, 2)
-            values.append((self(batch) + self(batch.flip(3))).double().cpu() / 2)
-        ends = np.cumsum(counts)[:-1]
-        parts = np.split(torch.cat(values).numpy(), ends) if values else []
-        return np.array([float(part.mean()) for part in parts])
+        means: list[Tensor] = []
+        for start in range(0, len(images), _BLOCK):
+            stop = min(start + _BLOCK, len(images))
+            crops = [scoring_crops(images[i], self.config.crop) for i in range(start, stop)]
+            flat = np.stack([crop for group in crops for crop in group])
+            parts = []
+            for batch in torch.from_numpy(flat).permute(0, 3, 1, 2).split(_BLOCK):
+                seen = batch.to(device)
+                parts.append((self.embed(seen) + self.embed(seen.flip(3))) / 2)
+            groups = torch.cat(parts).split([len(group) for group in crops])
+            means += [group.mean(0) for group in groups]
+        return torch.stack(means) if means else torch.zeros(0, self.backbone.width, device=device)
+
+    def logits(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        """Logit of each picture's mean feature, which is the mean logit of its crops, (N,)."""
+        with torch.inference_mode():
+            logits = self.classify(self.embed_images(images))
+        return logits.double().cpu().numpy()
 
     @torch.inference_mode()
     def activation_map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
