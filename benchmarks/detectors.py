@@ -61,10 +61,7 @@ def aucs(detector: Detector, data: ImageSet) -> dict[str, float | None]:
 def verdicts(detector: Detector, images: list[np.ndarray]) -> dict[str, float]:
     """Shares of reals that are called fake, and inconclusive."""
     said = detector.predict(images)
-    words = [
-        decide(p, u, detector.decision)[0]
-        for p, u in zip(said.probability, said.unfamiliarity, strict=True)
-    ]
+    words = [decide(said.finding(i), detector.decision)[0] for i in range(len(said))]
     return {name: words.count(name) / len(words) for name in ("fake", "inconclusive")}
 
 

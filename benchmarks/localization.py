@@ -73,7 +73,7 @@ def places(detector: Any, test: Any, folder: Path, most: int) -> dict[str, Any]:
         _, split, _, *rest = Path(test.paths[i]).parts  # <set>/test/1_fake/<engine>/<name>.jpg
         file = folder.joinpath("masks", split, *rest).with_suffix(".png")
         masks.append(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) > 127)
-        maps.append(detector.evidence(test.pixels[int(i)]))
+        maps.append(detector.evidence_odds(test.pixels[int(i)]))
     found = localization_metrics(maps, masks, test.groups[chosen])
     return {name: {"value": e.value, "interval": e.interval} for name, e in found.items()}
 

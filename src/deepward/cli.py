@@ -11,6 +11,7 @@ from deepward.commands.endings import PoliteGroup
 from deepward.commands.evaluate import evaluate
 from deepward.commands.explain import explain
 from deepward.commands.knowledge import ingest, search
+from deepward.commands.learn_on import adapt, forget, stage
 from deepward.commands.report import report
 from deepward.commands.score import score
 from deepward.commands.synthesize import synthesize
@@ -52,6 +53,9 @@ app.command()(score)
 app.command()(explain)
 app.add_typer(domains_app, name="domains")
 app.command()(train)
+app.command()(adapt)
+app.command()(stage)
+app.command()(forget)
 app.command()(evaluate)
 app.command()(report)
 app.command()(ingest)

@@ -22,6 +22,7 @@ __all__ = [
     "checkpoints_folder",
     "default_detector",
     "demo_domains_folder",
+    "descriptions_file",
     "documents_folder",
     "domain_files",
     "domains_folder",
@@ -71,6 +72,11 @@ def report_file() -> Path:
 def checkpoints_folder(key: str) -> Path:
     """Checkpoints of one training run; `key` names its data, configuration and seed."""
     return home() / "training" / key
+
+
+def descriptions_file() -> Path:
+    """What statistics said of samples, so that each is described once."""
+    return home() / "descriptions.db"
 
 
 @dataclass(frozen=True)

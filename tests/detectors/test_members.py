@@ -1,5 +1,7 @@
 """Properties of the members: networks, closed-form heads, crops, verdicts."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,18 +9,25 @@ import pytest
 from deepward.detectors import (
     STATISTICS,
     Decision,
-    Network,
-    NetworkConfig,
-    StatisticsConfig,
+    Finding,
+    ProcessConfig,
+    Stage,
     decide,
-    describe_training,
     fit_familiarity,
 )
-from deepward.detectors.patches import fit_dictionary, mirror
-from deepward.detectors.statistics import inconsistency
-from deepward.errors import UsageError
+from deepward.detectors.process import ProcessMember
+from deepward.detectors.statistics import build_statistic
+from deepward.detectors.statistics.inconsistency import inconsistency
+from deepward.detectors.statistics.patches import fit_dictionary, mirror
+from deepward.domains import ImageSet
 from deepward.pictures.crops import scoring_crops, take_crop
+from deepward.progress import no_progress
 from tests.drawn import striped_images
+
+
+def fitted(config: ProcessConfig, data: ImageSet) -> ProcessMember:
+    nothing = data.subset(np.zeros(0, np.int64))
+    return ProcessMember.fit(config, Stage(data, nothing), no_progress)
 
 
 def test_a_crop_is_native_pixels_and_small_pictures_are_mirrored() -> None:
@@ -36,56 +45,12 @@ def test_large_pictures_are_seen_in_several_crops(size: tuple[int, int], count: 
     assert all(crop.shape == (64, 64, 3) for crop in crops)
 
 
-@pytest.mark.parametrize("backbone", ["small", "npr", "resnet18", "mobilenetv3_small_050"])
-def test_backbones_give_a_finite_logit_per_picture_of_any_size(backbone: str) -> None:
-    fold = 2 if backbone == "small" else 1
-    network = Network(NetworkConfig(backbone=backbone, crop=64, fold=fold)).eval()
-    random = np.random.default_rng(0)
-    images = [random.integers(0, 256, (h, w, 3), np.uint8) for h, w in ((50, 64), (64, 130))]
-    logits = network.logits(images)
-    assert logits.shape == (2,)
-    assert np.isfinite(logits).all()
-
-
-def test_a_transformer_is_told_the_size_of_its_input() -> None:
-    config = NetworkConfig(
-        backbone="vit_tiny_patch16_224", crop=64, fold=1, representation=("raw",)
-    )
-    assert np.isfinite(Network(config).eval().logits([np.zeros((64, 64, 3), np.uint8)])).all()
-
-
-def test_an_unknown_backbone_is_named_with_similar_ones() -> None:
-    with pytest.raises(UsageError, match=r"resnet17"):
-        Network(NetworkConfig(backbone="resnet17"))
-
-
-def test_pretrained_weights_that_are_not_at_hand_are_a_clear_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(UsageError, match="not at hand"):
-        Network(NetworkConfig(backbone="resnet18", pretrained=True, crop=64, fold=1))
-
-
-def test_the_activation_map_sums_to_the_logit() -> None:
-    network = Network(NetworkConfig(crop=64, fold=2)).eval()
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    mean = float(network.activation_map(image).mean()) + float(network.head.bias.detach())
-    mirrored = np.ascontiguousarray(image[:, ::-1])
-    other = float(network.activation_map(mirrored).mean()) + float(network.head.bias.detach())
-    assert (mean + other) / 2 == pytest.approx(float(network.logits([image])[0]), abs=1e-4)
-
-
-@pytest.mark.parametrize("head", ["linear", "kernel"])
 @pytest.mark.parametrize(
-    ("statistic", "factor"), [("cooccurrence", 2), ("spectrum", 2), ("patches", 6)]
+    ("statistic", "factor"), [("cooccurrence", 2), ("spectrum", 2), ("patches", 6), ("encoder", 6)]
 )
-def test_closed_form_heads_find_the_trace(head: str, statistic: str, factor: int) -> None:
+def test_closed_form_heads_find_the_trace(statistic: str, factor: int) -> None:
     train, test = striped_images(80, factor=factor), striped_images(40, seed=1, factor=factor)
-    config = StatisticsConfig(statistics=(statistic,), head=head)
-    described = describe_training(config, train.pixels)
-    member = described.fit(train.labels, np.ones(len(train)))
-    logits = member.logits(test.pixels)
+    logits = fitted(ProcessConfig(statistics=(statistic,)), train).logits(test.pixels)
     assert logits[test.labels == 1].min() > logits[test.labels == 0].max()
 
 
@@ -101,29 +66,15 @@ def test_inconsistency_sees_a_changed_part_and_not_what_was_done_to_the_whole() 
 @pytest.mark.parametrize("shape", [(16, 16), (33, 200), (240, 17)])
 def test_statistics_of_small_flat_and_long_pictures_are_finite(shape: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
-    for name, statistic in STATISTICS.items():
-        for picture in (noise, np.full((*shape, 3), 255, np.uint8)):
-            vector = statistic(picture)
-            assert vector.ndim == 1 and np.isfinite(vector).all(), name
+    pictures = [noise, np.full((*shape, 3), 255, np.uint8)]
+    for name in STATISTICS:
+        statistic = build_statistic(name).prepared(pictures, 0)
+        rows = statistic.describe(pictures)
+        assert rows.shape[0] == 2 and np.isfinite(rows).all(), name
+        parts = statistic.parts(rows.shape[1])
+        assert sum(map(sum, parts)) == rows.shape[1], name
+        assert statistic.mirror(statistic.mirror(rows)) == pytest.approx(rows), name
     assert len(inconsistency(noise)) == 2853
-
-
-@pytest.mark.parametrize("head", ["linear", "kernel"])
-@pytest.mark.parametrize("statistic", ["patches", "inconsistency"])
-def test_shares_sum_to_the_logit_less_that_of_the_mean_picture(head: str, statistic: str) -> None:
-    train, test = striped_images(40), striped_images(4, seed=1)
-    described = describe_training(
-        StatisticsConfig(statistics=(statistic,), head=head), train.pixels
-    )
-    member = described.fit(train.labels, np.ones(len(train)))
-    vectors = described.more(test.pixels)
-    mean = member.score(member.tensors["mean"].numpy()[None])[0]
-    gained = member.score(vectors) - mean
-    np.testing.assert_allclose(member.attributions(vectors).sum(1), gained, atol=0.02)
-    for image, share in zip(test.pixels, gained, strict=True):
-        places = member.activation_map(image)
-        assert places is not None
-        assert float(places.mean()) == pytest.approx(share, abs=0.05)
 
 
 def test_evidence_lies_where_a_part_was_changed() -> None:
@@ -136,10 +87,15 @@ def test_evidence_lies_where_a_part_was_changed() -> None:
         pasted = image.copy()
         pasted[part] = cv2.GaussianBlur(image, (0, 0), 1.0)[part]
         pictures += [image, pasted]
-    config = StatisticsConfig(statistics=("inconsistency",), head="kernel")
-    member = describe_training(config, pictures[:80]).fit(np.arange(80) % 2, np.ones(80))
+    data = replace(
+        striped_images(80),
+        pixels=pictures[:80],
+        labels=np.arange(80) % 2,
+        hashes=tuple(f"{i:064d}" for i in range(80)),
+    )
+    member = fitted(ProcessConfig(statistics=("inconsistency",)), data)
     for image, (row, column) in zip(pictures[81::2], corners[40:], strict=True):
-        places = member.activation_map(image)
+        places = member.places(image)
         assert places is not None
         down, right = np.unravel_index(int(places.argmax()), places.shape)
         middle = np.array([down + 0.5, right + 0.5]) * 96 / places.shape[0]
@@ -162,11 +118,18 @@ def test_pictures_unlike_the_training_data_are_inconclusive() -> None:
     flat = np.full((96, 96, 3), 7, np.uint8)
     unlike = float(familiarity.unfamiliarity([flat])[0])
     assert unlike > 1
-    assert decide(0.99, unlike, Decision(0.5, 0.05, 0.4))[0] == "inconclusive"
+    assert decide(Finding(0.99, unlike), Decision(0.5, 0.05, 0.4))[0] == "inconclusive"
 
 
 @pytest.mark.parametrize(
     ("probability", "verdict"), [(0.5, "fake"), (0.45, "inconclusive"), (0.39, "real")]
 )
 def test_verdicts_follow_threshold_and_band(probability: float, verdict: str) -> None:
-    assert decide(probability, 0.2, Decision(0.5, 0.05, 0.4))[0] == verdict
+    assert decide(Finding(probability, 0.2), Decision(0.5, 0.05, 0.4))[0] == verdict
+
+
+def test_a_family_that_is_not_firm_never_says_fake_alone() -> None:
+    decision = Decision(0.5, 0.05, 0.4)
+    verdict, reason = decide(Finding(0.9, 0.2, 0.1, "self-blend"), decision)
+    assert verdict == "inconclusive" and "signs of self-blend" in reason
+    assert decide(Finding(0.9, 0.2, 0.6, "self-blend"), decision)[0] == "fake"

@@ -64,7 +64,7 @@ def test_leaving_a_group_out_in_closed_form_is_fitting_without_it(
     rows = bank.rows.astype(np.float64)
     similar, informative = KERNEL(rows, rows), KERNEL.informative(bank.rows.astype(np.float32))
     everything = np.arange(len(bank))
-    head = fit_head("f", bank, similar, everything, 0.2, 100.0, KERNEL.constant)
+    head = fit_head("f", bank, similar, everything, 0.2, 100.0, KERNEL)
     found = leave_groups_out(head, bank.groups.tolist(), 2.0 * bank.labels - 1, informative)
     for group in sorted(set(bank.groups.tolist())):
         out = bank.groups == group
@@ -156,7 +156,7 @@ def test_what_is_unlike_the_bank_is_unfamiliar_until_it_is_learned(first: Proces
 
 def test_a_stored_member_says_what_it_said(first: ProcessMember) -> None:
     test = domain("test", 9).pixels
-    again = ProcessMember.restore(CONFIG, first.state_dict(), "cpu")
+    again = ProcessMember.restore(CONFIG, first.state_dict(), "cpu", Descriptions())
     assert np.array_equal(again.logits(test), first.logits(test))
     assert again.bound == first.bound
 
@@ -170,7 +170,7 @@ def test_rows_of_another_version_of_a_statistic_are_refused(
     kind: Any = STATISTICS["cooccurrence"]
     monkeypatch.setattr(kind, "version", "cooccurrence-2")
     with pytest.raises(DetectorFileError, match="of version cooccurrence-1"):
-        ProcessMember.restore(CONFIG, state, "cpu")
+        ProcessMember.restore(CONFIG, state, "cpu", Descriptions())
 
 
 def test_mean_gradients_sum_to_what_the_kernel_gains() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from deepward.detectors.representations import REPRESENTATIONS, build_representation
+from deepward.detectors.members.representations import REPRESENTATIONS, build_representation
 from deepward.errors import UsageError
 
 

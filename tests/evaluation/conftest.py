@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from deepward.detectors.decision import Decision
+from deepward.detectors.decision import Decision, Finding
 from deepward.progress import Advance, Progress, no_progress
 
 Image = NDArray[np.uint8]
@@ -45,6 +45,9 @@ class InventedPredictions:
     logit: NDArray[np.float64]
     unfamiliarity: NDArray[np.float64]
     control: NDArray[np.float64]
+
+    def finding(self, index: int) -> Finding:
+        return Finding(float(self.probability[index]), float(self.unfamiliarity[index]))
 
 
 class InventedDetector:

@@ -10,7 +10,7 @@ import pytest
 from deepward.detectors import Detector, save_detector
 from deepward.errors import TrainingError, UsageError
 from deepward.learning import BalancedSampler, TrainingConfig, train_detector
-from deepward.learning.fitting import combine
+from deepward.learning.assemble import combine
 from deepward.pictures.augment import AugmentConfig, augment
 from deepward.progress import Advance
 from tests.drawn import striped_images

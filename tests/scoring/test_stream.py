@@ -35,9 +35,9 @@ def test_a_verdict_is_what_the_detector_predicts_and_decides(
 ) -> None:
     verdict = next(iter(score_paths(detector, files)))
     predicted = detector.predict([decode_image(files[0]).pixels])
-    probability, strange = predicted.probability[0], predicted.unfamiliarity[0]
-    assert verdict.probability == pytest.approx(probability, abs=1e-6)
-    assert (verdict.verdict, verdict.reason) == decide(probability, strange, detector.decision)
+    assert verdict.probability == pytest.approx(predicted.probability[0], abs=1e-6)
+    found = decide(predicted.finding(0), detector.decision)
+    assert (verdict.verdict, verdict.reason) == found
     assert verdict.threshold == detector.decision.threshold
 
 

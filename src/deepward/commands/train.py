@@ -13,7 +13,7 @@ from deepward.commands.datasets import domain_folders, images, scan
 from deepward.commands.options import DomainNames, DomainsOption, JsonFlag, root_at
 from deepward.errors import DomainError, UsageError
 from deepward.files import canonical_json, sha256_bytes
-from deepward.home import checkpoints_folder, default_detector
+from deepward.home import checkpoints_folder, default_detector, descriptions_file
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector
@@ -61,18 +61,22 @@ def train(
     _refuse_to_lose(target, force)
     folders = domain_folders(root_at(domains), domain)
 
-    from deepward.detectors import DETECTORS, save_detector
+    from deepward.detectors import Descriptions, find_recipe, save_detector
     from deepward.learning import TrainingConfig, train_detector
 
-    if detector not in DETECTORS:
-        raise UsageError(f"There is no detector {detector}; there are: {', '.join(DETECTORS)}.")
+    find_recipe(detector)
     config = TrainingConfig(detector=detector, steps=steps, minutes=minutes, seed=seed)
     with shown_progress() as progress:
         manifests = _trainable([scan(f, progress) for f in folders], named=bool(domain))
         data = {split: images(manifests, split, progress) for split in ("train", "val")}
         checkpoints = checkpoints_folder(_key(config, manifests))
         trained = train_detector(
-            config, data["train"], data["val"], checkpoints=checkpoints, progress=progress
+            config,
+            data["train"],
+            data["val"],
+            checkpoints=checkpoints,
+            descriptions=Descriptions(descriptions_file()),
+            progress=progress,
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     save_detector(trained, target)

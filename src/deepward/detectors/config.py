@@ -1,15 +1,16 @@
 """Recipes: what detectors are made of, as plain values that are written to `detector.json`.
 
-A recipe comes from `DETECTORS` by name, from a YAML file, or from code. A member's config is a frozen
-dataclass whose `kind` names the class in `MEMBERS`; a new kind is one file and one line there.
+A recipe comes from `DETECTORS` by name, from a YAML file, or from code. A member's config is a
+frozen dataclass whose `kind` names the class in `MEMBERS`; a new kind is one file and one line.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from deepward.detectors.members.network import NetworkConfig, NetworkMember
+from deepward.detectors.members.network import NetworkConfig
+from deepward.detectors.members.network_member import NetworkMember
 from deepward.detectors.members.ridge import RidgeConfig, RidgeMember
 from deepward.detectors.process import ProcessConfig, ProcessMember
 from deepward.detectors.protocol import MemberConfig
@@ -75,23 +76,22 @@ CONTROL = ProcessConfig(
     apart=False,
 )
 
+_EDITS = ("cooccurrence", "inconsistency")
+# A packaged encoder finds what was generated whole, residual statistics what was edited; each head
+# looks as its fakes are told best.
+_PROCESS = ProcessConfig(
+    statistics=("encoder", *_EDITS),
+    linear={"encoder": 0.5},
+    looks=(("encoder",), ("encoder", *_EDITS), _EDITS),
+)
+
 DETECTORS: dict[str, DetectorConfig] = {
-    # A packaged encoder and residual statistics under one head per family of fakes.
-    "default": DetectorConfig(
-        (ProcessConfig(statistics=("encoder", "cooccurrence", "inconsistency")),)
-    ),
-    "encoder": DetectorConfig((ProcessConfig(statistics=("encoder",)),)),
-    # Residual statistics alone: what finds edits, in seconds.
-    "blending": DetectorConfig((ProcessConfig(statistics=("cooccurrence", "inconsistency")),)),
-    "quick": DetectorConfig((ProcessConfig(statistics=("cooccurrence", "spectrum")),)),
+    "default": DetectorConfig((_PROCESS,)),
     # One head for all fakes: what heads apart are compared with.
-    "one_head": DetectorConfig(
-        (
-            ProcessConfig(
-                statistics=("encoder", "cooccurrence", "inconsistency"), apart=False
-            ),
-        )
-    ),
+    "one_head": DetectorConfig((replace(_PROCESS, apart=False),)),
+    # Without the encoder: seconds, and no content to lean on.
+    "blending": DetectorConfig((ProcessConfig(statistics=_EDITS),)),
+    "quick": DetectorConfig((ProcessConfig(statistics=("cooccurrence", "spectrum")),)),
     # Controls and published recipes that every result is shown beside.
     "thumbnail": DetectorConfig((ProcessConfig(name="thumbnail", statistics=("thumbnail",)),)),
     "residual": DetectorConfig((NetworkConfig(name="residual"),)),

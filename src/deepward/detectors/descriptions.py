@@ -54,7 +54,8 @@ class Descriptions:
                 block = [samples[i] for i in range(start, min(start + _BLOCK, len(samples)))]
                 keys = [sample_key(sample) for sample in block]
                 known = self._known(database, statistic.version, keys)
-                new = [i for key, i in {k: i for i, k in enumerate(keys)}.items() if key not in known]
+                places = {key: i for i, key in enumerate(keys)}
+                new = [i for key, i in places.items() if key not in known]
                 if new:
                     found = self._look(statistic, [block[i] for i in new]).astype(np.float16)
                     known |= {keys[i]: row for i, row in zip(new, found, strict=True)}

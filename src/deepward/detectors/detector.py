@@ -161,7 +161,14 @@ class Detector:
         return Predictions(empty, empty, empty, empty, members, empty, names, names)
 
     def evidence(self, image: Image) -> NDArray[np.float32]:
-        """Where the evidence for fake lies: (H, W) float32, log-odds per place on one stated scale.
+        """Where the evidence for fake lies: (H, W) in [0, 1]; 0.5 is the threshold.
+
+        Each value is a probability: `expit` of what `evidence_odds` says of the place.
+        """
+        return np.asarray(expit(self.evidence_odds(image)), np.float32)
+
+    def evidence_odds(self, image: Image) -> NDArray[np.float64]:
+        """Evidence per place as log-odds, (H, W), on one scale for all pictures.
 
         The mean over the picture is its log-odds above the threshold's: positive places speak for
         fake, negative ones for real, and zero is the threshold. Members are weighed as in the
@@ -180,7 +187,7 @@ class Detector:
         if unplaced:
             whole += self._occlusion(image, unplaced)
         odds = float(self.predict([image]).logit[0] - logit(self.decision.threshold))
-        return whole + np.float32(odds - float(whole.mean()))
+        return np.asarray(whole + (odds - float(whole.mean())), np.float64)
 
     def _placed(
         self, name: str, shares: NDArray[np.float32], shape: tuple[int, ...]

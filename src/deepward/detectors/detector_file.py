@@ -16,6 +16,7 @@ from torch import Tensor
 
 from deepward.detectors.config import MEMBERS, DetectorConfig
 from deepward.detectors.decision import Decision
+from deepward.detectors.descriptions import Descriptions
 from deepward.detectors.detector import Combination, Detector
 from deepward.detectors.familiarity import Familiarity
 from deepward.detectors.protocol import Member
@@ -81,8 +82,15 @@ def save_detector(detector: Detector, folder: Path) -> None:
     detector.content_hash = card["sha256"]
 
 
-def load_detector(folder: Path, device: str = "cpu") -> Detector:
+def load_detector(
+    folder: Path, device: str = "cpu", descriptions: Descriptions | None = None
+) -> Detector:
     """Reads a detector and checks that it is whole.
+
+    Args:
+        folder: as `save_detector` wrote it.
+        device: of networks and encoders.
+        descriptions: of samples that were described before; without, nothing is kept.
 
     Raises:
         DetectorFileError: it is missing, damaged, of a newer format, or holds what this version
@@ -91,6 +99,7 @@ def load_detector(folder: Path, device: str = "cpu") -> Detector:
     folder = Path(folder)
     recover(folder)
     card, files = _read_checked(folder)
+    known = descriptions or Descriptions()
     try:
         tensors: dict[str, Tensor] = {}
         for name, data in files.items():
@@ -102,7 +111,7 @@ def load_detector(folder: Path, device: str = "cpu") -> Detector:
         ).members
         members = {
             member.name: MEMBERS[member.kind][1].restore(
-                member, _below(tensors, f"members.{member.name}."), device
+                member, _below(tensors, f"members.{member.name}."), device, known
             )
             for member in config.members
         }
@@ -110,7 +119,9 @@ def load_detector(folder: Path, device: str = "cpu") -> Detector:
         return Detector(
             config=config,
             members=members,
-            control=MEMBERS[control.kind][1].restore(control, _below(tensors, "control."), device),
+            control=MEMBERS[control.kind][1].restore(
+                control, _below(tensors, "control."), device, known
+            ),
             combination=Combination(**card["combination"]),
             decision=Decision(**card["decision"]),
             familiarity=Familiarity.from_tensors(familiarity) if familiarity else None,

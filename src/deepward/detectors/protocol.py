@@ -178,7 +178,7 @@ class Member(Protocol):
         ...
 
     def places(self, sample: Sample) -> NDArray[np.float32] | None:
-        """What each place adds to the logit: (h, w), the logit less a constant as sum; None: unknown."""
+        """What each place adds to the logit, less a constant: (h, w); None where it cannot tell."""
         ...
 
     def unseen(self) -> Unseen | None:
@@ -190,6 +190,8 @@ class Member(Protocol):
         ...
 
     @classmethod
-    def restore(cls, config: Any, state: Mapping[str, Tensor], device: str) -> Self:
+    def restore(
+        cls, config: Any, state: Mapping[str, Tensor], device: str, descriptions: Descriptions
+    ) -> Self:
         """The member that `state_dict` kept."""
         ...

@@ -26,7 +26,7 @@ from deepward.pictures.launder import LaunderedImages, laundered_size
 from deepward.progress import Advance, Progress, no_progress
 
 if TYPE_CHECKING:
-    from deepward.detectors.decision import Decision
+    from deepward.detectors.decision import Decision, Finding
 
 __all__ = ["Evaluated", "Scorer", "evaluate_detector"]
 
@@ -42,6 +42,7 @@ class Scored(Protocol):
     def unfamiliarity(self) -> NDArray[np.float64]: ...
     @property
     def control(self) -> NDArray[np.float64]: ...
+    def finding(self, index: int) -> "Finding": ...
 
 
 class Scorer(Protocol):
@@ -154,8 +155,8 @@ class _Side:
         self.unfamiliarity = np.asarray(found.unfamiliarity, dtype=np.float64)
         self.control = np.asarray(found.control, dtype=np.float64)
         self.threshold = float(decision.threshold)
-        pairs = zip(self.probability, self.unfamiliarity, strict=True)
-        self.verdicts = np.array([decide(float(p), float(u), decision)[0] for p, u in pairs])
+        findings = (found.finding(i) for i in range(len(self.probability)))
+        self.verdicts = np.array([decide(finding, decision)[0] for finding in findings])
         self._options = options
 
     def against_reals(self, technique: str) -> NDArray[np.bool_]:

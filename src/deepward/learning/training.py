@@ -17,6 +17,7 @@ from deepward.detectors import (
     Detector,
     Familiarity,
     Member,
+    Samples,
     Stage,
     find_recipe,
     fit_familiarity,
@@ -121,12 +122,12 @@ def train_detector(
 def update_detector(
     detector: Detector, stage: Stage, *, progress: Progress = no_progress
 ) -> Detector:
-    """One more stage: every member learns it and keeps what it knew; the threshold moves with it."""
+    """One more stage: every member learns it and keeps what it knew; the threshold moves too."""
     return _learned_on(
         detector,
         {name: member.update(stage, progress) for name, member in detector.members.items()},
         detector.control.update(stage, no_progress),
-        _counts(detector.lineage.get("domains", {}), stage),
+        _counts(detector.lineage.get("domains", {}), {"train": stage.train, "val": stage.val}),
         "stage",
     )
 
@@ -146,7 +147,7 @@ def adapt_detector(
         detector,
         {name: m.adapt(support, stage, progress) for name, m in detector.members.items()},
         detector.control.adapt(support, stage, no_progress),
-        _counts(detector.lineage.get("domains", {}), replace(stage, train=support, val=None)),
+        _counts(detector.lineage.get("domains", {}), {"support": support}),
         "adapted",
     )
 
@@ -212,11 +213,9 @@ def _check(train: ImageSet, val: ImageSet, rate: float) -> None:
         )
 
 
-def _counts(before: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+def _counts(before: Mapping[str, Any], parts: Mapping[str, Samples]) -> dict[str, Any]:
     counts: dict[str, Any] = {name: dict(cells) for name, cells in before.items()}
-    for split, data in (("train", stage.train), ("val", stage.val)):
-        if data is None:
-            continue
+    for split, data in parts.items():
         for domain in sorted(set(data.domains.tolist())):
             for label, name in ((0, "real"), (1, "fake")):
                 cell = int(((data.domains == domain) & (data.labels == label)).sum())
@@ -228,6 +227,6 @@ def _lineage(config: TrainingConfig, train: ImageSet, val: ImageSet) -> dict[str
     packages = ("deepward", "torch", "timm", "numpy", "opencv-python-headless")
     return {
         "training": asdict(config),
-        "domains": _counts({}, Stage(train, val)),
+        "domains": _counts({}, {"train": train, "val": val}),
         "versions": {name: importlib.metadata.version(name) for name in packages},
     }

@@ -30,7 +30,8 @@ class LoopState:
         def average(means: Any, values: Any, count: Tensor | int) -> None:
             # Early averages forget fast, so that they do not drag the first weights along.
             decay = min(ema, (float(count) + 1.0) / (float(count) + 11.0))
-            get_ema_multi_avg_fn(decay)(means, values, count)
+            moving: Any = get_ema_multi_avg_fn
+            moving(decay)(means, values, count)
 
         self.model, self.optimizer = model, optimizer
         self.averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)

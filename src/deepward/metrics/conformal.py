@@ -18,8 +18,8 @@ def fewest_reals(rate: float) -> int:
 def domain_thresholds(scores: ArrayLike, domains: ArrayLike, rate: float) -> Mapping[str, float]:
     """Each domain's conformal quantile of its reals' scores; the threshold is the highest of them.
 
-    The k-th smallest of n scores, `k = ⌈(1 - rate)(n + 1)⌉`: another real of the same domain exceeds
-    it with probability at most `rate`, whatever the distribution. Domains with too few reals for
+    The k-th smallest of n scores, `k = ⌈(1 - rate)(n + 1)⌉`: another real of its domain exceeds it
+    with probability at most `rate`, whatever the distribution. Domains with too few reals for
     that are taken together, as "(few)"; are they still too few, they set nothing.
 
     Args:

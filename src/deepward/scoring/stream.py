@@ -12,7 +12,7 @@ from deepward.scoring.reading import Reading
 from deepward.scoring.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from deepward.detectors import Detector
+    from deepward.detectors import Detector, Finding
 
 __all__ = ["judge", "score_paths"]
 
@@ -58,19 +58,20 @@ def judge(detector: "Detector", batch: Sequence[tuple[Path, Reading]]) -> list[V
     from deepward.detectors import decide
 
     pictures = [reading.pixels for _, reading in batch if reading.pixels is not None]
-    scores: Iterator[tuple[float, float]] = iter(())
+    findings: Iterator[Finding] = iter(())
     if pictures:
         found = detector.predict(pictures, batch_size=len(pictures))
-        scores = zip(found.probability.tolist(), found.unfamiliarity.tolist(), strict=True)
+        findings = (found.finding(i) for i in range(len(pictures)))
     threshold = detector.decision.threshold
     verdicts = []
     for path, reading in batch:
         if reading.pixels is None:
             verdict = Verdict(str(path), "not applicable", None, threshold, reading.reason, None)
         else:
-            probability, unfamiliarity = next(scores)
+            finding = next(findings)
+            probability, unfamiliarity = finding.probability, finding.unfamiliarity
             if math.isfinite(probability) and math.isfinite(unfamiliarity):
-                name, reason = decide(probability, unfamiliarity, detector.decision)
+                name, reason = decide(finding, detector.decision)
                 verdict = Verdict(str(path), name, probability, threshold, reason, unfamiliarity)
             else:
                 reason = "the detector came to no number for this picture"

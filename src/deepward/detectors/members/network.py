@@ -105,10 +105,10 @@ class Network(nn.Module):
             crops = [scoring_crops(images[i], self.config.crop) for i in range(start, stop)]
             flat = np.stack([crop for group in crops for crop in group])
             parts = []
-            for batch in torch.from_numpy(flat).permute(0, 3, 1, 2).split(_BLOCK):
+            for batch in torch.split(torch.from_numpy(flat).permute(0, 3, 1, 2), _BLOCK):
                 seen = batch.to(device)
                 parts.append((self.embed(seen) + self.embed(seen.flip(3))) / 2)
-            groups = torch.cat(parts).split([len(group) for group in crops])
+            groups = torch.split(torch.cat(parts), [len(group) for group in crops])
             means += [group.mean(0) for group in groups]
         return torch.stack(means) if means else torch.zeros(0, self.backbone.width, device=device)
 

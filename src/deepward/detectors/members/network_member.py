@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepward.detectors.descriptions import Descriptions
 from deepward.detectors.members.network import Network, NetworkConfig
 from deepward.detectors.protocol import Judgement, Samples, Stage, Unseen
 from deepward.errors import UsageError
 from deepward.files import canonical_json, sha256_bytes
 from deepward.learning.batches import CropBatches, CropConfig
 from deepward.learning.terms import Seen, consistency, cross_entropy
-from deepward.loop import Batch, LoopConfig, fit
+from deepward.loop import Batch, LoopConfig, Term, fit
 from deepward.pictures.launder import LaunderedImages
 from deepward.progress import Progress
 
@@ -110,7 +111,13 @@ class NetworkMember:
         return dict(self.network.state_dict())
 
     @classmethod
-    def restore(cls, config: NetworkConfig, state: Mapping[str, Tensor], device: str) -> Self:
+    def restore(
+        cls,
+        config: NetworkConfig,
+        state: Mapping[str, Tensor],
+        device: str,
+        descriptions: Descriptions,
+    ) -> Self:
         """A network with these weights."""
         network = Network(replace(config, pretrained=False))  # its own weights are all it needs
         network.load_state_dict(dict(state))
@@ -150,7 +157,7 @@ class NetworkMember:
         crops = CropConfig(
             config.crop, config.jitter, config.batch_size, twins=config.consistency > 0
         )
-        terms = {"loss": cross_entropy}
+        terms: dict[str, Term[Seen]] = {"loss": cross_entropy}
         if config.consistency:
             terms["consistency"] = consistency(config.consistency, config.consistency)
         key = self._key(method, data, stage.seed)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepward.detectors.descriptions import Descriptions
 from deepward.detectors.protocol import Judgement, Samples, Stage
 from deepward.detectors.statistics import Floats, Statistic, build_statistic
 from deepward.detectors.statistics.patches import mirror
@@ -61,7 +62,13 @@ class RidgeMember:
     support: Floats
 
     @classmethod
-    def restore(cls, config: RidgeConfig, state: Mapping[str, Tensor], device: str) -> Self:
+    def restore(
+        cls,
+        config: RidgeConfig,
+        state: Mapping[str, Tensor],
+        device: str,
+        descriptions: Descriptions,
+    ) -> Self:
         """Reads what an earlier version stored."""
         stored = state.get("support", torch.zeros(0, 0)).numpy()
         return cls(config, dict(state), stored.astype(np.float32) / np.float32(_STEPS))

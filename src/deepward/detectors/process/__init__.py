@@ -1,12 +1,12 @@
 """Gaussian-process heads over statistics, one per family of fakes, on a bank of described samples.
 
-    frame    statistics to compact rows, frozen at the first stage
-    bank     the rows, with what is known of each
-    kernel   similarity of rows
-    head     one family's fakes against the reals of all domains, with leave-one-out
-    joint    heads joined into one log-odds
-    families which source classes share a head
-    member   all of it as one member
+frame    statistics to compact rows, frozen at the first stage
+bank     the rows, with what is known of each
+kernel   similarity of rows
+head     one family's fakes against the reals of all domains, with leave-one-out
+joint    heads joined into one log-odds
+families which source classes share a head
+member   all of it as one member
 """
 
 from deepward.detectors.process.member import ProcessConfig, ProcessMember

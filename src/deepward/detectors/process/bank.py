@@ -1,4 +1,4 @@
-"""The bank: described samples, not pictures, that heads are fitted on; rows of domain after domain."""
+"""The bank: described samples, not pictures, that heads are fitted on, domain after domain."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ class Bank:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, chosen: NDArray[Any]) -> "Bank":
+    def __getitem__(self, chosen: NDArray[Any] | slice) -> "Bank":
         return Bank(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
 
     @classmethod
@@ -100,7 +100,8 @@ class Bank:
                 twin = tensors[f"{start}twin"].numpy().astype(bool)
                 columns = {key: np.array(texts[key], dtype=np.str_) for key in _TEXTS}
             except (KeyError, ValueError) as error:
-                raise DetectorFileError(f"The bank's part {start!r} is damaged ({error}).") from error
+                message = f"The bank's part {start!r} is damaged ({error})."
+                raise DetectorFileError(message) from error
             lengths = {len(rows), len(labels), len(twin), *map(len, columns.values())}
             if len(lengths) != 1:
                 raise DetectorFileError(f"The bank's part {start!r} has columns of {lengths} rows.")

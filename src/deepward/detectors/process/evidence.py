@@ -13,7 +13,7 @@ __all__ = ["evidence_map"]
 
 
 def evidence_map(member: "ProcessMember", sample: NDArray[Any]) -> NDArray[np.float32]:
-    """What each place adds to the ratio of the family that speaks loudest, (h, w); sums to its gain.
+    """What each place adds to the log-odds of the loudest family, (h, w); sums to its gain.
 
     Each part of a description is spread over its own grid; the finest grid is returned.
     """
@@ -26,7 +26,7 @@ def evidence_map(member: "ProcessMember", sample: NDArray[Any]) -> NDArray[np.fl
         loudest = int(np.argmax([v.slope for v in member.voices]))
     head, voice = member.heads[loudest], member.voices[loudest]
     support = member.bank.rows[head.chosen].astype(np.float32)
-    gradient = member.kernel.mean_gradient(row[0], support, head.alpha) * np.float32(voice.slope)
+    gradient = head.kernel.mean_gradient(row[0], support, head.alpha) * np.float32(voice.slope)
     maps = [cells for _, cells in member.frame.places(described, gradient)]
     side = max(max(cells.shape) for cells in maps)
     total = np.zeros((side, side), np.float32)

@@ -17,7 +17,7 @@ TRANSFER = 0.85  # AUC from which a class is taken to be of a family's kind
 
 
 def family_by_name(domain: str, technique: str, given: Mapping[str, str]) -> str | None:
-    """The family that was given for a source class, by technique or domain; None: to be measured."""
+    """The family given for a source class, by technique or domain; None: to be measured."""
     return given.get(technique) or given.get(domain)
 
 

@@ -46,7 +46,7 @@ class Part:
         """Standardized numbers of this part, (N, D); their mean square is about 1 / D."""
         raw = (described[:, self.start : self.stop] - self.mean) / self.scale
         limit = _CLIP / np.sqrt(self.stop - self.start)
-        return np.clip(raw, -limit, limit)
+        return np.asarray(np.clip(raw, -limit, limit), np.float32)
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ class Frame:
         """Numbers of a row that belong to each part."""
         return tuple(part.directions.shape[1] for part in self.parts)
 
-    def describe(
-        self, samples: Sequence[NDArray[Any]], descriptions: Descriptions
-    ) -> list[Floats]:
+    def describe(self, samples: Sequence[NDArray[Any]], descriptions: Descriptions) -> list[Floats]:
         """What each statistic says, (N, D) each."""
         return [descriptions.rows(statistic, samples) for statistic in self.statistics]
 
@@ -73,7 +71,9 @@ class Frame:
         for part in self.parts:
             statistic, found = self.statistics[part.statistic], described[part.statistic]
             own, mirrored = part.deviations(found), part.deviations(statistic.mirror(found))
-            columns.append((own + mirrored) @ (part.directions / 2))
+            # In double precision: the bits that are kept must not depend on who stands beside.
+            both = (own.astype(np.float64) + mirrored) / 2
+            columns.append(both @ part.directions)
         return np.concatenate(columns, 1).astype(np.float16).astype(np.float32)
 
     def rows(self, samples: Sequence[NDArray[Any]], descriptions: Descriptions) -> Floats:
@@ -208,12 +208,17 @@ def _fit_part(
     alike = np.repeat(np.sqrt(np.array(sizes, np.float64) * len(sizes)), sizes)
     scale = ((spread + floor) * alike).astype(np.float32)
     whole = Part(
-        statistic, start, start + found.shape[1], mean.astype(np.float32), scale, np.zeros((0, 0))
+        statistic,
+        start,
+        start + found.shape[1],
+        mean.astype(np.float32),
+        scale,
+        np.zeros((0, 0), np.float32),
     )
     plain = np.zeros((len(found), start), np.float32)  # `deviations` cuts its part out itself
     own = whole.deviations(np.concatenate([plain, found], 1))
     other = whole.deviations(np.concatenate([plain, mirrored], 1))
-    kept = _principal((own + other) / 2, directions)
+    kept = _principal(np.asarray((own + other) / 2, np.float32), directions)
     return Part(statistic, start, whole.stop, whole.mean, scale, kept)
 
 
@@ -228,4 +233,4 @@ def _principal(x: Floats, count: int) -> Floats:
     else:
         values, vectors = np.linalg.eigh(wide.T @ wide)
         basis = vectors[:, np.argsort(values)[::-1][:count]]
-    return basis.astype(np.float16).astype(np.float32)
+    return np.asarray(basis.astype(np.float16), np.float32)

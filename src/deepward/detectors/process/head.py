@@ -8,6 +8,7 @@ a fit without a group of rows would say of them follows without fitting again: t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.linalg.lapack import dpotri
 
 from deepward.detectors.process.bank import Bank
+from deepward.detectors.process.kernel import Kernel
 from deepward.errors import TrainingError
 
 __all__ = ["Head", "LeftOut", "cell_weights", "fit_head", "leave_groups_out"]
@@ -33,7 +35,7 @@ class Head:
         alpha: (M,) C⁻¹y.
         lower: (M, M) Cholesky factor of C.
         noise: (M,).
-        level: variance of the kernel's shared level.
+        kernel: through which it looks.
     """
 
     family: str
@@ -41,19 +43,19 @@ class Head:
     alpha: Doubles
     lower: Doubles
     noise: Doubles
-    level: float
+    kernel: Kernel
 
     def predict(self, similar: NDArray[Any], informative: Doubles) -> tuple[Doubles, Doubles]:
         """Posterior mean (N,), and the share of the prior variance that is left, (N,) in [0, 1].
 
         Args:
-            similar: (N, B) kernel between samples and all rows of the bank.
+            similar: (N, B) its kernel between samples and all rows of the bank.
             informative: (N,) `Kernel.informative` of the samples.
         """
         mine = similar[:, self.chosen].astype(np.float64)
         solved = solve_triangular(self.lower, mine.T, lower=True, check_finite=False)
         # The shared level is known to any head with rows; what is left is what the parts say.
-        left = informative + self.level - (solved * solved).sum(0)
+        left = informative + self.kernel.constant - (solved * solved).sum(0)
         return mine @ self.alpha, np.clip(left / np.maximum(informative, 1e-12), 0.0, 1.0)
 
 
@@ -90,7 +92,7 @@ def fit_head(
     chosen: NDArray[np.int64],
     noise: float,
     most: float,
-    level: float,
+    kernel: Kernel,
 ) -> Head:
     """Fits a head on some rows of a bank.
 
@@ -101,7 +103,7 @@ def fit_head(
         chosen: rows to fit on; both labels.
         noise: variance of a row of weight 1.
         most: largest weight of a row.
-        level: variance of the kernel's shared level.
+        kernel: that made `similar`.
 
     Raises:
         TrainingError: one of the labels is missing, or the system cannot be solved.
@@ -120,7 +122,7 @@ def fit_head(
     except np.linalg.LinAlgError as error:
         raise TrainingError(f"The head of {family!r} cannot be solved: {error}.") from error
     targets = 2.0 * part.labels - 1.0
-    return Head(family, chosen, cho_solve((lower, True), targets), lower, each, level)
+    return Head(family, chosen, cho_solve((lower, True), targets), lower, each, kernel)
 
 
 def leave_groups_out(
@@ -140,7 +142,7 @@ def leave_groups_out(
     order = np.argsort(index, kind="stable")
     starts = np.searchsorted(index[order], np.arange(len(names) + 1))
     mean, left = np.empty(len(targets)), np.empty(len(targets))
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in pairwise(starts.tolist()):
         rows = np.sort(order[first:last])
         block = inverse[np.ix_(rows, rows)]
         block = np.tril(block) + np.tril(block, -1).T

@@ -1,7 +1,7 @@
 """Similarity of rows: for each part of a description a radial and a linear kernel, summed."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,20 @@ class Kernel:
     linear: tuple[float, ...]
     constant: float = 1.0
 
+    def only(self, parts: Sequence[bool]) -> "Kernel":
+        """The same kernel, blind to all parts but these."""
+
+        def kept(values: tuple[float, ...]) -> tuple[float, ...]:
+            return tuple(v if keep else 0.0 for v, keep in zip(values, parts, strict=True))
+
+        return replace(self, radial=kept(self.radial), linear=kept(self.linear))
+
     def __call__(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         """(N, M), in the precision of `a`."""
         total = np.full((len(a), len(b)), self.constant, a.dtype)
         for x, y, width, radial, linear in self._parts(a, b):
+            if not radial and not linear:
+                continue
             products = x @ y.T
             if radial:
                 apart = (x * x).sum(1)[:, None] + (y * y).sum(1)[None] - 2 * products

@@ -24,6 +24,7 @@ from deepward.progress import Advance, Progress
 
 __all__ = ["ProcessConfig", "ProcessMember"]
 
+FAMILIAR = 0.95  # share of what was learned that counts as familiar, judged unseen
 Doubles = NDArray[np.float64]
 
 
@@ -39,6 +40,8 @@ class ProcessConfig:
         most: largest weight of a row, relative to the mean: a few rows are not believed blindly.
         directions: principal directions kept of each part of a description.
         apart: one head per family of fakes; otherwise one for all.
+        looks: ways a head may look, each a choice of the statistics; every head takes the one
+            that tells its fakes best when they are left out. Without any, all look at everything.
         share: of the training time; closed forms need none.
         kind: "process".
         medium: what it takes.
@@ -52,12 +55,44 @@ class ProcessConfig:
     most: float = 8.0
     directions: int = 512
     apart: bool = True
+    looks: tuple[tuple[str, ...], ...] = ()
     share: float = 0.0
     kind: str = "process"
     medium: str = "image"
 
 
 @dataclass(frozen=True)
+class Settled:
+    """What leaving groups out tells.
+
+    Attributes:
+        looks: of each head, an index of the ways to look.
+        voices: of each head.
+        bound: share of variance left that is still familiar.
+    """
+
+    looks: tuple[int, ...]
+    voices: tuple[Voice, ...]
+    bound: float
+
+    def tensor(self) -> Tensor:
+        """(F + 1, 5): look, slope, offset, auc and prior of each head; the bound first."""
+        rows = [[float(look), v.slope, v.offset, v.auc, v.prior] for look, v in self._pairs()]
+        return torch.tensor([[self.bound, 0, 0, 0, 0], *rows], dtype=torch.float64)
+
+    def _pairs(self) -> list[tuple[int, Voice]]:
+        return list(zip(self.looks, self.voices, strict=True))
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Settled":
+        """Reads what `tensor` gave."""
+        bound, *rows = tensor.tolist()
+        return cls(
+            tuple(int(row[0]) for row in rows), tuple(Voice(*row[1:]) for row in rows), bound[0]
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class ProcessMember:
     """Frame, kernel, bank and the family of each source class; the rest follows from them.
 
@@ -67,6 +102,7 @@ class ProcessMember:
         bank: all described rows.
         families: (domain, technique) of fakes to the name of the family.
         descriptions: of samples that were described before.
+        stored: what leaving groups out told of this very bank, where that was kept.
     """
 
     config: ProcessConfig
@@ -75,6 +111,7 @@ class ProcessMember:
     bank: Bank
     families: Mapping[tuple[str, str], str]
     descriptions: Descriptions = field(default_factory=Descriptions)
+    stored: Settled | None = None
 
     # -- learning ---------------------------------------------------------------------------------
 
@@ -114,9 +151,7 @@ class ProcessMember:
     def update(self, stage: Stage, tell: Progress) -> Self:
         """Adds the stage's rows; exact: the same as having fitted on all of them."""
         member = replace(self, descriptions=stage.descriptions)
-        return member.learned(
-            describe_stage(self.config, self.frame, stage, tell), stage.families
-        )
+        return member.learned(describe_stage(self.config, self.frame, stage, tell), stage.families)
 
     def adapt(self, support: Samples, stage: Stage, tell: Progress) -> Self:
         """A few samples are a small stage: their fakes become a head, or join one."""
@@ -138,7 +173,7 @@ class ProcessMember:
         if len(set(left.labels.tolist())) < 2:
             raise UsageError(f"Without {domain!r} the bank has no reals or no fakes left.")
         families = {key: name for key, name in self.families.items() if key[0] != domain}
-        return replace(self, bank=left, families=families)
+        return replace(self, bank=left, families=families, stored=None)
 
     def learned(self, rows: Bank, given: Mapping[str, str]) -> Self:
         """Adds rows domain by domain, in the order of names; each fake class finds its family."""
@@ -151,7 +186,7 @@ class ProcessMember:
                 reals = part[part.labels == 0]
                 families[domain, technique] = member._family(domain, technique, fakes, reals, given)
             kept = member.bank[member.bank.domains != domain]
-            member = replace(member, bank=Bank.join([kept, part]), families=families)
+            member = replace(member, bank=Bank.join([kept, part]), families=families, stored=None)
         return member
 
     def _family(
@@ -162,107 +197,117 @@ class ProcessMember:
         name = family_by_name(domain, technique, given)
         if name is not None:
             return name
-        heads = self.heads if len(self.bank) else ()
+        if not self.names:
+            return technique or domain
         if not len(reals):
             reals = self.bank[self.bank.labels == 0]
-        values = []
-        for rows in (fakes, reals):
-            similar, informative = self._similar(rows.rows.astype(np.float32))
-            values.append(
-                np.array([head.predict(similar, informative)[0] for head in heads]).reshape(
-                    len(heads), len(rows)
-                )
-            )
-        return choose_family(
-            domain, technique, values[0], values[1], tuple(head.family for head in heads)
-        )
+        values = [self.say(part.rows.astype(np.float32))[0] for part in (fakes, reals)]
+        return choose_family(domain, technique, values[0], values[1], self.names)
 
     # -- what follows from bank and families ------------------------------------------------------
 
     @cached_property
-    def _among(self) -> Doubles:
-        rows = self.bank.rows.astype(np.float64)
-        return np.asarray(self.kernel(rows, rows), np.float64)
+    def settled(self) -> Settled:
+        """How each head looks and is heard, and what is familiar: from leaving groups out."""
+        if self.stored is not None:
+            return self.stored
+        looks, voices, lefts = [], [], []
+        for family in self.names:
+            tried = [self._try(family, look) for look in range(len(self._kernels))]
+            best = int(np.argmax([voice.auc for voice, _ in tried]))
+            looks.append(best)
+            voices.append(tried[best][0])
+            lefts.append(tried[best][1])
+        left = np.min(lefts, axis=0)[~self.bank.twin]
+        bound = max(float(np.quantile(left, FAMILIAR)), 1e-9)
+        return Settled(tuple(looks), tuple(voices), bound)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Families, in order."""
+        return tuple(sorted(set(self.families.values())))
+
+    @property
+    def voices(self) -> tuple[Voice, ...]:
+        """How each head is heard."""
+        return self.settled.voices
+
+    @property
+    def bound(self) -> float:
+        """Share of variance left that 95 % of what it has learned stays below, left out."""
+        return self.settled.bound
 
     @cached_property
     def heads(self) -> tuple[Head, ...]:
         """One per family, in the order of names."""
-        mine = np.array(
-            [
-                self.families.get((d, t), "") if label else ""
-                for d, t, label in zip(
-                    self.bank.domains.tolist(),
-                    self.bank.techniques.tolist(),
-                    self.bank.labels.tolist(),
-                    strict=True,
-                )
-            ]
-        )
-        real = self.bank.labels == 0
-        if not real.any():
-            raise TrainingError("The bank holds no reals: there is nothing to tell fakes from.")
         return tuple(
-            fit_head(
+            self._head(family, look)
+            for family, look in zip(self.names, self.settled.looks, strict=True)
+        )
+
+    @cached_property
+    def _kernels(self) -> tuple[Kernel, ...]:
+        """The ways a head may look."""
+        if not self.config.looks:
+            return (self.kernel,)
+        owner = [self.frame.statistics[part.statistic].name for part in self.frame.parts]
+        return tuple(self.kernel.only([n in look for n in owner]) for look in self.config.looks)
+
+    @cached_property
+    def _held(self) -> dict[tuple[str, int], Head]:
+        return {}
+
+    def _head(self, family: str, look: int) -> Head:
+        if (family, look) not in self._held:
+            kernel = self._kernels[look]
+            self._held[family, look] = fit_head(
                 family,
                 self.bank,
-                self._among,
-                np.flatnonzero(real | (mine == family)),
+                self._among(kernel),
+                self._rows_of(family),
                 self.config.noise,
                 self.config.most,
-                self.kernel.constant,
+                kernel,
             )
-            for family in sorted(set(self.families.values()))
-        )
+        return self._held[family, look]
 
-    @cached_property
-    def _left_out(self) -> tuple[Doubles, Doubles]:
-        """(F, B) means and shares of variance left: leave-one-group-out where a head has the row."""
-        informative = self.kernel.informative(self.bank.rows.astype(np.float32))
-        means, lefts = [], []
-        for head in self.heads:
-            mean, left = head.predict(self._among, informative)
-            rows = head.chosen
-            found = leave_groups_out(
-                head,
-                self.bank.groups[rows].tolist(),
-                2.0 * self.bank.labels[rows] - 1.0,
-                informative[rows],
-            )
-            mean[rows], left[rows] = found.mean, found.left
-            means.append(mean)
-            lefts.append(left)
-        return np.array(means), np.array(lefts)
+    def _rows_of(self, family: str) -> NDArray[np.int64]:
+        """A family's fakes and all reals, as indices of the bank."""
+        classes = zip(self.bank.domains.tolist(), self.bank.techniques.tolist(), strict=True)
+        mine = np.array([self.families.get(key) == family for key in classes])
+        return np.flatnonzero(np.where(self.bank.labels == 1, mine, True))
 
-    @cached_property
-    def voices(self) -> tuple[Voice, ...]:
-        """How each head is heard, from its leave-one-out means."""
-        means, _ = self._left_out
-        return tuple(
-            fit_voice(mean[head.chosen], self.bank.labels[head.chosen], 1.0)
-            for head, mean in zip(self.heads, means, strict=True)
-        )
+    def _among(self, kernel: Kernel) -> Doubles:
+        rows = self.bank.rows.astype(np.float64)
+        return np.asarray(kernel(rows, rows), np.float64)
 
-    @cached_property
-    def bound(self) -> float:
-        """Share of variance left that 95 % of what it has learned stays below, left out."""
-        _, left = self._left_out
-        return max(float(np.quantile(left.min(0)[~self.bank.twin], 0.95)), 1e-9)
+    def _try(self, family: str, look: int) -> tuple[Voice, Doubles]:
+        """A head's voice through one way to look, and what is left of each row's variance."""
+        mean, left, chosen = self._leave_out(self._head(family, look))
+        return fit_voice(mean[chosen], self.bank.labels[chosen], 1.0), left
+
+    def _leave_out(self, head: Head) -> tuple[Doubles, Doubles, NDArray[np.int64]]:
+        """(B,) means and shares of variance left, left out where the head has the row; its rows."""
+        informative = head.kernel.informative(self._support)
+        mean, left = head.predict(self._among(head.kernel), informative)
+        rows = head.chosen
+        targets = 2.0 * self.bank.labels[rows].astype(np.float64) - 1.0
+        found = leave_groups_out(head, self.bank.groups[rows].tolist(), targets, informative[rows])
+        mean[rows], left[rows] = found.mean, found.left
+        return mean, left, rows
 
     # -- judging ----------------------------------------------------------------------------------
 
     def judge(self, samples: Sequence[NDArray[Any]]) -> Judgement:
         """All that the heads say of the samples."""
-        rows = self.frame.rows(samples, self.descriptions)
-        return self.judge_rows(rows)
+        return self.judge_rows(self.frame.rows(samples, self.descriptions))
 
     def judge_rows(self, rows: NDArray[np.float32]) -> Judgement:
         """`judge` for samples that are described already, (N, D)."""
-        similar, informative = self._similar(rows)
-        said = [head.predict(similar, informative) for head in self.heads]
-        means, left = (np.array([pair[i] for pair in said]) for i in (0, 1))
+        means, left = self.say(rows)
         logits, firm, speaking = self._joined(means, left)
         domains = sorted(set(self.bank.domains.tolist()))
-        near = similar.argmax(1)
+        near = self.kernel(rows, self._support).argmax(1)
         return Judgement(
             logits=logits,
             unfamiliarity=left.min(0) / self.bound,
@@ -273,9 +318,7 @@ class ProcessMember:
             domains=tuple(domains),
         )
 
-    def _joined(
-        self, means: Doubles, left: Doubles
-    ) -> tuple[Doubles, Doubles, NDArray[np.int64]]:
+    def _joined(self, means: Doubles, left: Doubles) -> tuple[Doubles, Doubles, NDArray[np.int64]]:
         ratios = np.array(
             [voice.ratio(m, v) for voice, m, v in zip(self.voices, means, left, strict=True)]
         )
@@ -286,9 +329,17 @@ class ProcessMember:
         muted = np.where(firm[:, None], ratios, np.minimum(ratios, 0.0))
         return join(ratios, priors), join(muted, priors), speaking.astype(np.int64)
 
-    def _similar(self, rows: NDArray[np.float32]) -> tuple[NDArray[Any], Doubles]:
-        support = self._support
-        return self.kernel(rows, support), self.kernel.informative(rows)
+    def say(self, rows: NDArray[np.float32]) -> tuple[Doubles, Doubles]:
+        """Means and shares of variance left of every head, (F, N) each."""
+        seen: dict[Kernel, tuple[NDArray[Any], Doubles]] = {}
+        said = []
+        for head in self.heads:
+            kernel = head.kernel
+            if kernel not in seen:
+                seen[kernel] = kernel(rows, self._support), kernel.informative(rows)
+            said.append(head.predict(*seen[kernel]))
+        means, left = zip(*said, strict=True)
+        return np.array(means), np.array(left)
 
     @cached_property
     def _support(self) -> NDArray[np.float32]:
@@ -304,7 +355,8 @@ class ProcessMember:
 
     def unseen(self) -> Unseen:
         """Leave-one-group-out log-odds of every row of the bank."""
-        logits, firm, _ = self._joined(*self._left_out)
+        found = [self._leave_out(head) for head in self.heads]
+        logits, firm, _ = self._joined(*(np.array([part[i] for part in found]) for i in (0, 1)))
         bank = self.bank
         return Unseen(bank.keys, logits, firm, bank.labels, bank.domains, bank.groups, bank.twin)
 
@@ -325,12 +377,17 @@ class ProcessMember:
         named["kernel.widths"] = torch.tensor(self.kernel.widths, dtype=torch.float64)
         classes = "\n".join(f"{d}\t{t}\t{f}" for (d, t), f in sorted(self.families.items()))
         named["families"] = torch.from_numpy(np.frombuffer(classes.encode(), np.uint8).copy())
+        named["settled"] = self.settled.tensor()
         return named | self.bank.tensors()
 
     @classmethod
     def restore(
-        cls, config: ProcessConfig, state: Mapping[str, Tensor], device: str
-    ) -> "ProcessMember":
+        cls,
+        config: ProcessConfig,
+        state: Mapping[str, Tensor],
+        device: str,
+        descriptions: Descriptions,
+    ) -> Self:
         """Reads what `state_dict` gave."""
         start = "frame."
         inner = {k.removeprefix(start): t for k, t in state.items() if k.startswith(start)}
@@ -345,7 +402,9 @@ class ProcessMember:
         text = bytes(state["families"].numpy()).decode()
         classes = [line.split("\t") for line in text.splitlines()]
         families = {(d, t): f for d, t, f in classes}
-        return cls(config, frame, kernel, Bank.restore(state), families)
+        stored = Settled.of(state["settled"])
+        bank = Bank.restore(state)
+        return cls(config, frame, kernel, bank, families, descriptions, stored)
 
 
 def describe_stage(config: ProcessConfig, frame: Frame, stage: Stage, tell: Progress) -> Bank:

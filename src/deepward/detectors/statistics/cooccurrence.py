@@ -1,6 +1,5 @@
 """Co-occurrence of residuals: the finest statistics of a picture at its native resolution."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,4 +25,6 @@ class Cooccurrence(PerPicture):
 
     name = "cooccurrence"
     version = "cooccurrence-1"
-    function = staticmethod(cooccurrence)
+
+    def of_one(self, image: NDArray[np.uint8]) -> Floats:
+        return cooccurrence(image)

@@ -164,7 +164,9 @@ class Backbone(Statistic):
 
         if self._loaded is None:
             if not timm.is_model(self.model.partition(".")[0]):
-                raise UsageError(f"timm has no model {self.model!r}; timm.list_models() lists them.")
+                raise UsageError(
+                    f"timm has no model {self.model!r}; timm.list_models() lists them."
+                )
             try:
                 body: Any = timm.create_model(self.model, pretrained=True, num_classes=0)
             except (OSError, RuntimeError) as error:
@@ -176,11 +178,12 @@ class Backbone(Statistic):
         return self._loaded
 
     def describe(self, samples: Sequence[NDArray[np.uint8]]) -> Floats:
-        from timm.data import create_transform, resolve_data_config
+        import timm.data
         from PIL import Image
 
         body = self._body()
-        transform: Any = create_transform(**resolve_data_config({}, model=body))
+        data: Any = timm.data
+        transform = data.create_transform(**data.resolve_data_config({}, model=body))
         rows = []
         with torch.inference_mode():
             for start in range(0, len(samples), _BATCH):

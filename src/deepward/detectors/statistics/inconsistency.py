@@ -81,7 +81,9 @@ class Inconsistency(PerPicture):
 
     name = "inconsistency"
     version = "inconsistency-1"
-    function = staticmethod(inconsistency)
+
+    def of_one(self, image: NDArray[np.uint8]) -> Floats:
+        return inconsistency(image)
 
     def mirror(self, described: Floats) -> Floats:
         local = described[:, _CONTRASTS:].reshape(len(described), -1, _CELLS, _CELLS)[..., ::-1]

@@ -1,7 +1,5 @@
 """Runs of quantized residuals, counted: what several statistics are made of."""
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

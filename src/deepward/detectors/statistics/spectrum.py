@@ -29,4 +29,6 @@ class Spectrum(PerPicture):
 
     name = "spectrum"
     version = "spectrum-1"
-    function = staticmethod(spectrum)
+
+    def of_one(self, image: NDArray[np.uint8]) -> Floats:
+        return spectrum(image)

@@ -21,7 +21,9 @@ class Thumbnail(PerPicture):
 
     name = "thumbnail"
     version = "thumbnail-1"
-    function = staticmethod(thumbnail)
+
+    def of_one(self, image: NDArray[np.uint8]) -> Floats:
+        return thumbnail(image)
 
     def mirror(self, described: Floats) -> Floats:
         side = round((described.shape[1] / 3) ** 0.5)

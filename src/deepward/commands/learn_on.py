@@ -1,0 +1,168 @@
+"""`deepward adapt`, `stage` and `forget`: what a detector learns later, or unlearns."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from deepward.commands.console import out, print_json, print_table, say, shown_progress
+from deepward.commands.datasets import images, scan
+from deepward.commands.options import DetectorOption, JsonFlag, detector_at
+from deepward.errors import DomainError, UsageError
+from deepward.home import descriptions_file
+
+if TYPE_CHECKING:
+    from deepward.detectors import Detector
+    from deepward.domains import ImageSet, Manifest
+    from deepward.progress import Progress
+
+__all__ = ["adapt", "forget", "stage"]
+
+DomainFolder = Annotated[
+    Path, typer.Option("--domain", help="Folder of one domain.", file_okay=False)
+]
+OutFolder = Annotated[Path, typer.Option("--out", help="Where the new detector goes.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of everything random.")]
+
+
+def stage(
+    domain: DomainFolder,
+    out_folder: OutFolder,
+    detector: DetectorOption = None,
+    family: Annotated[
+        str | None, typer.Option("--family", help="Of its fakes, where not to be measured.")
+    ] = None,
+    seed: SeedOption = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Let a detector learn one more domain, keeping what it knew.
+
+    Real and fake pictures, or one kind alone: known reals stand in for missing ones; reals alone
+    move the threshold and what is familiar.
+    """
+    parent = _parent(detector, out_folder)
+
+    from deepward.detectors import Stage
+    from deepward.learning.training import update_detector
+
+    with shown_progress() as progress:
+        manifest, parts = _parts(domain, progress)
+        families = {manifest.domain: family} if family else {}
+        whole = Stage(
+            parts["train"],
+            parts["val"],
+            seed=seed,
+            families=families,
+            descriptions=_store(),
+        )
+        learned = update_detector(parent, whole, progress=progress)
+    _save(learned, parent, out_folder, as_json, {"domain": manifest.domain})
+
+
+def adapt(
+    domain: DomainFolder,
+    out_folder: OutFolder,
+    detector: DetectorOption = None,
+    shots: Annotated[
+        int | None, typer.Option("--shots", min=1, help="Samples of each class, drawn by --seed.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All training samples.")] = False,
+    seed: SeedOption = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Adapt a detector from a few samples of a new domain, keeping what it knew."""
+    if (shots is None) != everything:
+        raise UsageError("Say either how many samples of each class (--shots K) or --all.")
+    parent = _parent(detector, out_folder)
+
+    from deepward.detectors import Stage
+    from deepward.learning.training import adapt_detector
+
+    with shown_progress() as progress:
+        manifest, parts = _parts(domain, progress)
+        support = parts["train"] if shots is None else draw(parts["train"], shots, seed)
+        nothing = support.subset(np.zeros(0, np.int64))
+        whole = Stage(nothing, nothing, seed=seed, descriptions=_store())
+        learned = adapt_detector(parent, support, whole, progress=progress)
+    counts = {name: int((support.labels == k).sum()) for k, name in enumerate(("real", "fake"))}
+    _save(learned, parent, out_folder, as_json, {"domain": manifest.domain, "support": counts})
+
+
+def forget(
+    domain: Annotated[str, typer.Option("--domain", help="Name of the domain to unlearn.")],
+    out_folder: OutFolder,
+    detector: DetectorOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Let a detector forget a domain, as if it had never learned it."""
+    parent = _parent(detector, out_folder)
+
+    from deepward.learning.training import forget_domain
+
+    _save(forget_domain(parent, domain), parent, out_folder, as_json, {"forgot": domain})
+
+
+def draw(data: "ImageSet", shots: int, seed: int) -> "ImageSet":
+    """K samples of each class that is there, without repetition.
+
+    Raises:
+        DomainError: a class has fewer than K.
+    """
+    random = np.random.default_rng([seed, shots])
+    chosen = []
+    for label, name in enumerate(("real", "fake")):
+        places = np.flatnonzero(data.labels == label)
+        if not len(places):
+            say(f"There are no {name} samples to adapt from; known ones stand in for them.")
+            continue
+        if len(places) < shots:
+            raise DomainError(
+                f"There are {len(places)} {name} training samples, fewer than the {shots} asked "
+                "for: ask for fewer, or use --all."
+            )
+        chosen.append(random.permutation(places)[:shots])
+    return data.subset(np.sort(np.concatenate(chosen)))
+
+
+def _parent(detector: Path | None, target: Path) -> "Detector":
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} exists already; name another folder for the new detector.")
+    place = detector_at(detector)
+
+    from deepward.detectors import load_detector
+
+    return load_detector(place, descriptions=_store())
+
+
+def _store() -> Any:
+    from deepward.detectors import Descriptions
+
+    return Descriptions(descriptions_file())
+
+
+def _parts(domain: Path, progress: "Progress") -> "tuple[Manifest, dict[str, ImageSet]]":
+    manifest = scan(domain, progress)
+    parts = {split: images([manifest], split, progress) for split in ("train", "val")}
+    if not sum(map(len, parts.values())):
+        raise DomainError(f"{domain} has no usable pictures in train or val to learn from.")
+    return manifest, parts
+
+
+def _save(
+    learned: "Detector", parent: "Detector", target: Path, as_json: bool, facts: dict[str, Any]
+) -> None:
+    from deepward.detectors import save_detector
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_detector(learned, target)
+    before, after = parent.decision.threshold, learned.decision.threshold
+    if as_json:
+        line: dict[str, Any] = {"detector": str(target), "content_hash": learned.content_hash}
+        line |= {"parent": parent.content_hash, "threshold": after, "threshold_before": before}
+        print_json({**line, **facts, "domains": sorted(learned.lineage.get("domains", {}))})
+        return
+    rows = [[name, need] for name, need in sorted(learned.lineage["thresholds"].items())]
+    print_table(["reals of", "threshold they need"], rows)
+    out(f"threshold {after:.3f} (before: {before:.3f})")
+    out(f"detector {learned.content_hash[:12]} at {target}, from {parent.content_hash[:12]}")
