@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepward.detectors import Detector, save_detector
+from deepward.detectors import Detector, Stage, save_detector
 from deepward.errors import TrainingError, UsageError
 from deepward.learning import BalancedSampler, TrainingConfig, train_detector
 from deepward.learning.assemble import combine
+from deepward.learning.training import adapt_detector, forget_domain, update_detector
 from deepward.pictures.augment import AugmentConfig, augment
 from deepward.progress import Advance
 from tests.drawn import striped_images
@@ -86,15 +87,15 @@ class Killed(Exception):
 
 
 def test_killed_training_resumes_to_the_same_bytes(
-    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepward.learning import training
+    from deepward.detectors.members import network_member
 
-    original = training.LoopConfig
+    original = network_member.LoopConfig
     monkeypatch.setattr(
-        training, "LoopConfig", lambda **values: original(**values, checkpoint_every=0.0)
+        network_member, "LoopConfig", lambda **values: original(**values, checkpoint_every=0.0)
     )
-    config = TrainingConfig(detector="default", steps=6, seed=1)
+    config = TrainingConfig(detector="residual", steps=6, seed=1)
     data = striped(60), striped(60, seed=1)
 
     def kill(advance: Advance) -> None:
@@ -103,11 +104,38 @@ def test_killed_training_resumes_to_the_same_bytes(
 
     with pytest.raises(Killed):
         train_detector(config, *data, checkpoints=tmp_path / "work", progress=kill)
+    assert list((tmp_path / "work").glob("*.safetensors"))
     resumed = train_detector(config, *data, checkpoints=tmp_path / "work")
-    save_detector(detector, tmp_path / "one")
+    save_detector(train_detector(config, *data), tmp_path / "one")
     save_detector(resumed, tmp_path / "two")
     for name in ("model.safetensors", "detector.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_detector_learns_on_and_says_from_whom(detector: Detector, tmp_path: Path) -> None:
+    save_detector(detector, tmp_path / "parent")
+    new = striped_images(40, seed=5, domain="new")
+    stage = Stage(new, new.subset(np.zeros(0, np.int64)))
+    learned = update_detector(detector, stage)
+    assert learned.lineage["history"] == [{"parent": detector.content_hash, "how": "stage"}]
+    assert set(learned.lineage["domains"]) == {"stripes", "new"}
+    assert {"new", "new laundered", "stripes"} <= set(learned.lineage["thresholds"])
+    again = forget_domain(learned, "new")
+    test = striped(20, seed=2).pixels
+    np.testing.assert_allclose(
+        again.predict(test).logit, detector.predict(test).logit, atol=1e-6
+    )
+    assert again.decision.threshold == pytest.approx(detector.decision.threshold, abs=1e-9)
+
+
+def test_few_samples_move_no_old_domain_far(detector: Detector) -> None:
+    new = striped_images(40, seed=5, domain="new")
+    nothing = new.subset(np.zeros(0, np.int64))
+    adapted = adapt_detector(detector, new.subset(range(10)), Stage(nothing, nothing))
+    old = striped(40, seed=2)
+    logit = adapted.predict(old.pixels).logit
+    assert logit[old.labels == 1].min() > logit[old.labels == 0].max()
+    assert adapted.lineage["domains"]["new"] == {"support_real": 5, "support_fake": 5}
 
 
 def test_too_few_validation_reals_are_refused_with_the_number_needed() -> None:
