@@ -122,9 +122,7 @@ def test_a_detector_learns_on_and_says_from_whom(detector: Detector, tmp_path: P
     assert {"new", "new laundered", "stripes"} <= set(learned.lineage["thresholds"])
     again = forget_domain(learned, "new")
     test = striped(20, seed=2).pixels
-    np.testing.assert_allclose(
-        again.predict(test).logit, detector.predict(test).logit, atol=1e-6
-    )
+    np.testing.assert_allclose(again.predict(test).logit, detector.predict(test).logit, atol=1e-6)
     assert again.decision.threshold == pytest.approx(detector.decision.threshold, abs=1e-9)
 
 

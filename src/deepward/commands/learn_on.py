@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from deepward.commands.console import out, print_json, print_table, say, shown_progress
@@ -82,7 +81,7 @@ def adapt(
     with shown_progress() as progress:
         manifest, parts = _parts(domain, progress)
         support = parts["train"] if shots is None else draw(parts["train"], shots, seed)
-        nothing = support.subset(np.zeros(0, np.int64))
+        nothing = support.subset([])
         whole = Stage(nothing, nothing, seed=seed, descriptions=_store())
         learned = adapt_detector(parent, support, whole, progress=progress)
     counts = {name: int((support.labels == k).sum()) for k, name in enumerate(("real", "fake"))}
@@ -109,6 +108,8 @@ def draw(data: "ImageSet", shots: int, seed: int) -> "ImageSet":
     Raises:
         DomainError: a class has fewer than K.
     """
+    import numpy as np
+
     random = np.random.default_rng([seed, shots])
     chosen = []
     for label, name in enumerate(("real", "fake")):
