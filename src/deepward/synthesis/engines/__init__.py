@@ -1,35 +1,29 @@
 """Engines: from a picture, a mask and an edit spec to a fake.
 
-`ENGINES[name]()` makes an engine. What an engine has to learn from a run's base pictures is learned
-once, by `prepare_engines`, into a folder; `ENGINES[name](folder)` then takes it from there.
+`ENGINES[name](folder)` makes an engine that needs no weights to download. What it has to learn from
+a run's base pictures is learned once, by `prepare_engines`, into that folder. Each bears the name
+of the one operation that it carries out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from deepward.synthesis.engines.resynthesize import ResynthesizeEngine, train_resynthesizer
-from deepward.synthesis.engines.retouch import RetouchEngine
-from deepward.synthesis.engines.self_blend import SelfBlendEngine
-from deepward.synthesis.engines.splice import SpliceEngine
-from deepward.synthesis.engines.swap import SwapEngine
+from deepward.synthesis.engines.attempts import PixelEngine
+from deepward.synthesis.engines.resynthesize import resynthesize_engine, train_resynthesizer
+from deepward.synthesis.engines.retouch import retouch
+from deepward.synthesis.engines.self_blend import self_blend
+from deepward.synthesis.engines.splice import splice
+from deepward.synthesis.engines.swap import swap
 from deepward.synthesis.parts import Engine, Pixels
 
-__all__ = [
-    "ENGINES",
-    "ResynthesizeEngine",
-    "RetouchEngine",
-    "SelfBlendEngine",
-    "SpliceEngine",
-    "SwapEngine",
-    "prepare_engines",
-]
+__all__ = ["ENGINES", "prepare_engines"]
 
-ENGINES: Mapping[str, Callable[..., Engine]] = {
-    "self_blend": lambda folder=None: SelfBlendEngine(),
-    "swap": lambda folder=None: SwapEngine(),
-    "resynthesize": ResynthesizeEngine,
-    "splice": lambda folder=None: SpliceEngine(),
-    "retouch": lambda folder=None: RetouchEngine(),
+ENGINES: Mapping[str, Callable[[Path | None], Engine]] = {
+    "self_blend": lambda _: PixelEngine("self_blend", self_blend, batch_size=16),
+    "swap": lambda _: PixelEngine("swap", swap, needs_donor=True),
+    "resynthesize": resynthesize_engine,
+    "splice": lambda _: PixelEngine("splice", splice),
+    "retouch": lambda _: PixelEngine("retouch", retouch, is_composite=False, batch_size=16),
 }
 
 

@@ -1,32 +1,18 @@
 """Retouching: smoothing, sharpening, a local warp, or another colour, as the prompt's words say."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from deepward.synthesis.engines.blending import Floats, Window, blend, face_in, feathered
-from deepward.synthesis.engines.making import make_each
-from deepward.synthesis.parts import Job, Mask, Pixels, Rejected
+from deepward.synthesis.parts import Job, Mask
 from deepward.synthesis.regions import regions_in
 
-__all__ = ["RetouchEngine", "ways_in"]
+__all__ = ["retouch", "ways_in"]
 
 Way = Callable[[Floats, Mask, Job, np.random.Generator, float], Floats]
-
-
-class RetouchEngine:
-    """Changes a region without pixels from elsewhere."""
-
-    name = "retouch"
-    operations = frozenset({"retouch"})
-    needs_donor = False
-    batch_size = 16
-
-    def make(self, jobs: Sequence[Job]) -> list[Pixels | Rejected]:
-        """One retouched picture per job."""
-        return make_each(jobs, _retouch)
 
 
 _WORDS: tuple[tuple[str, str], ...] = (
@@ -50,7 +36,8 @@ def ways_in(words: str) -> tuple[str, ...]:
     return tuple(name for name, pattern in _PATTERNS.items() if pattern.search(text))
 
 
-def _retouch(job: Job, rng: np.random.Generator, force: float) -> Floats:
+def retouch(job: Job, rng: np.random.Generator, force: float) -> Floats:
+    """One attempt: a change without pixels from elsewhere."""
     window = Window.around(job.mask, 0.2)
     base = job.base[window.slices].astype(np.float32)
     mask = job.mask[window.slices]

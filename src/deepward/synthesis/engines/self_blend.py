@@ -7,7 +7,6 @@ that what is inside stands to what is around it as it would there; and the blend
 inside the mask. Shifts are shares of the face's crop, not of the picture.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -15,31 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepward.synthesis.engines.blending import Floats, Window, blend, face_in, feathered
-from deepward.synthesis.engines.making import make_each
 from deepward.synthesis.faces import Face
-from deepward.synthesis.parts import Job, Mask, Pixels, Rejected
+from deepward.synthesis.parts import Job, Mask, Rejected
 from deepward.synthesis.regions import FACE_HULL, INNER_HULL, OUTLINES
 
-__all__ = ["SelfBlendEngine", "jittered", "shifted"]
+__all__ = ["jittered", "self_blend", "shifted"]
 
 _BLEND_RATIOS = (0.25, 0.5, 0.75, 1.0, 1.0, 1.0)
 _ELASTIC_SIGMA, _ELASTIC_ALPHA = 7.0, 50.0  # at the mask's own 192 to 256 pixels
 
 
-class SelfBlendEngine:
-    """Needs one real picture and nothing else."""
-
-    name = "self_blend"
-    operations = frozenset({"self_blend"})
-    needs_donor = False
-    batch_size = 16
-
-    def make(self, jobs: Sequence[Job]) -> list[Pixels | Rejected]:
-        """One self-blended picture per job."""
-        return make_each(jobs, _self_blend)
-
-
-def _self_blend(job: Job, rng: np.random.Generator, force: float) -> Floats:
+def self_blend(job: Job, rng: np.random.Generator, force: float) -> Floats:
+    """One attempt; needs one real picture and nothing else."""
     window = Window.around(job.mask)
     mask = job.mask[window.slices]
     face = face_in(job)

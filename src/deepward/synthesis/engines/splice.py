@@ -5,7 +5,6 @@ copied from another place whose surroundings look alike. It is turned, scaled an
 brightness a little, and its border is nearly hard: the traces that splicing detectors look for.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -21,13 +20,12 @@ from deepward.synthesis.engines.blending import (
     least_seam,
     match_colour,
 )
-from deepward.synthesis.engines.making import make_each
 from deepward.synthesis.engines.swap import aligned, donor_face, lit
 from deepward.synthesis.faces import Face, find_faces
-from deepward.synthesis.parts import Job, Mask, Pixels, Rejected
+from deepward.synthesis.parts import Job, Mask, Rejected
 from deepward.synthesis.regions import INNER_HULL, OUTLINES
 
-__all__ = ["SpliceEngine"]
+__all__ = ["splice"]
 
 _PLACES = 32  # tried for a piece to copy
 _EYES_AND_NOSE = np.array(
@@ -35,20 +33,8 @@ _EYES_AND_NOSE = np.array(
 )
 
 
-class SpliceEngine:
-    """Copies within a picture; takes a donor where there is one."""
-
-    name = "splice"
-    operations = frozenset({"splice"})
-    needs_donor = False
-    batch_size = 8
-
-    def make(self, jobs: Sequence[Job]) -> list[Pixels | Rejected]:
-        """One spliced picture per job."""
-        return make_each(jobs, _splice)
-
-
-def _splice(job: Job, rng: np.random.Generator, force: float) -> Floats:
+def splice(job: Job, rng: np.random.Generator, force: float) -> Floats:
+    """One attempt: a piece of the donor where there is one, else of the picture itself."""
     window = Window.around(job.mask, 0.05)
     base = job.base[window.slices].astype(np.float32)
     mask = job.mask[window.slices]

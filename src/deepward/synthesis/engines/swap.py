@@ -5,7 +5,6 @@ by the seed. The face is aligned by a similarity, as warping swaps do; its propo
 donor's own.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -22,25 +21,11 @@ from deepward.synthesis.engines.blending import (
     least_seam,
     match_colour,
 )
-from deepward.synthesis.engines.making import make_each
 from deepward.synthesis.faces import Face, find_faces
 from deepward.synthesis.parts import Box, Job, Mask, Pixels, Rejected
 from deepward.synthesis.regions import FACE_HULL, INNER_HULL
 
-__all__ = ["SwapEngine", "aligned", "donor_face", "lit"]
-
-
-class SwapEngine:
-    """Puts the face of one picture, or a part of it, into another."""
-
-    name = "swap"
-    operations = frozenset({"swap"})
-    needs_donor = True
-    batch_size = 8
-
-    def make(self, jobs: Sequence[Job]) -> list[Pixels | Rejected]:
-        """One swapped picture per job."""
-        return make_each(jobs, _swap)
+__all__ = ["aligned", "donor_face", "lit", "swap"]
 
 
 def donor_face(donor: Pixels, box: Box | None) -> Face | None:
@@ -75,7 +60,8 @@ def aligned(donor: Pixels, theirs: Face, ours: Face, window: Window) -> tuple[Fl
     return moved.astype(np.float32), np.asarray(reach)
 
 
-def _swap(job: Job, rng: np.random.Generator, force: float) -> Floats:
+def swap(job: Job, rng: np.random.Generator, force: float) -> Floats:
+    """One attempt: the face of the donor, or a part of it."""
     if job.donor is None:
         raise Rejected("no_donor", "A face swap needs the picture of another person.")
     ours = face_in(job)
