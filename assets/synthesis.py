@@ -1,6 +1,7 @@
 """Synthesis: prompts and real pictures become a labelled few-shot set of fakes."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,17 +33,22 @@ class FewshotConfig(dg.Config):
 
     `base_domain` is the domain whose real pictures are changed; "" takes the first, by name, that
     is no few-shot set itself. `register_domain` links the set into the folder of domains, so that
-    it is audited and measured like any other. Folders of models are as in `SynthesisConfig`.
+    it is audited and measured like any other. The rest is as in `SynthesisConfig`.
     """
 
     base_domain: str = ""
     fakes: int = 60
     seed: int = 0
     engine: str | None = None
+    inverted: bool = False
+    longest_side: int = 1024
     grounding_dino: str | None = None
     sam: str | None = None
     sam_model: str = "vit_h"
     inpainting: str | None = None
+    diffusion_steps: int = 50
+    device: str = "auto"
+    batch_size: int = 4
     register_domain: bool = True
     refresh: bool = False
 
@@ -123,17 +129,8 @@ def base_domain(instance: dg.DagsterInstance, domains: DomainFolders, name: str)
 def _settings(config: FewshotConfig) -> "SynthesisConfig":
     from deepward.synthesis.config import SynthesisConfig, check_config
 
-    settings = SynthesisConfig(
-        locator="grounding_dino" if config.grounding_dino else "cascade",
-        segmenter="sam" if config.sam else "grabcut",
-        engine=config.engine,
-        max=config.fakes,
-        seed=config.seed,
-        grounding_dino=config.grounding_dino,
-        sam=config.sam,
-        sam_model=config.sam_model,
-        inpainting=config.inpainting,
-    )
+    shared = {field.name for field in fields(SynthesisConfig)} & set(type(config).model_fields)
+    settings = SynthesisConfig(max=config.fakes, **{n: getattr(config, n) for n in shared})
     check_config(settings)
     return settings
 
@@ -181,10 +178,13 @@ def _metadata(folder: Path, summary: dict[str, Any], base: Path) -> dict[str, An
         "rejected": summary["rejected"],
         "base_domain": base.name,
         "engines": table(["engine", "fakes"], summary["engines"].items()),
-        "operations": table(["operation", "fakes"], summary["operations"].items()),
+        "asked_techniques": table(["technique", "fakes"], summary["asked_techniques"].items()),
+        "asked_operations": table(["operation", "fakes"], summary["asked_operations"].items()),
         "splits": table(["split", "fakes"], summary["splits"].items()),
         "montage": dg.MetadataValue.path(str(folder / "montage.png")),
     }
+    if summary["stand_ins"]:
+        shown["stood_in"] = "\n".join(summary["stand_ins"])
     if summary["reasons"]:
         shown["rejected_because"] = table(["reason", "samples"], summary["reasons"].items())
     if (folder / "montage.png").is_file():

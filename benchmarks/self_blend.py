@@ -107,9 +107,9 @@ def encoded(picture: Any) -> Any:
 
 def job_for(picture: Any, operation: str, seed: int, **others: Any) -> Any:
     """A job on the face, or None where there is no face."""
-    from deepward.synthesis.faces import CascadeLocator
-    from deepward.synthesis.grabcut import GrabCutSegmenter
-    from deepward.synthesis.parts import Job
+    from deepward.synthesis.interfaces import Job
+    from deepward.synthesis.locate.faces import CascadeLocator
+    from deepward.synthesis.locate.grabcut import GrabCutSegmenter
     from deepward.techniques.specs import EditSpec
 
     spec = EditSpec(
@@ -133,10 +133,10 @@ def job_for(picture: Any, operation: str, seed: int, **others: Any) -> Any:
 
 def blended(picture: Any, seed: int) -> Any:
     from deepward.synthesis.engines import ENGINES
-    from deepward.synthesis.parts import Rejected
+    from deepward.synthesis.interfaces import Rejected
 
     job = job_for(picture, "self_blend", seed)
-    made = ENGINES["self_blend"]().make([job])[0] if job is not None else None
+    made = ENGINES["self_blend"](None).make([job])[0] if job is not None else None
     return None if isinstance(made, Rejected) else made
 
 
@@ -174,9 +174,9 @@ def with_fakes(
 def swaps(pictures: Sequence[Any], seed: int, crop: bool) -> Any:
     """Each picture, and with the face of one from half the list away: somebody else's."""
     from deepward.synthesis.engines import ENGINES
-    from deepward.synthesis.parts import Rejected
+    from deepward.synthesis.interfaces import Rejected
 
-    engine, rows = ENGINES["swap"](), []
+    engine, rows = ENGINES["swap"](None), []
     for i, picture in enumerate(pictures):
         donor = pictures[(i + len(pictures) // 2) % len(pictures)]
         job = job_for(picture, "swap", seed * 1_000_003 + i, donor=donor)

@@ -147,8 +147,8 @@ def in_memory(task: tuple[str, list[str], str]) -> tuple[int, int, float, float]
 
     from deepward.pictures.decode import decode_image
     from deepward.synthesis.engines import ENGINES
-    from deepward.synthesis.faces import forget_faces
-    from deepward.synthesis.parts import Rejected
+    from deepward.synthesis.interfaces import Rejected
+    from deepward.synthesis.locate.faces import forget_faces
 
     cv2.setNumThreads(1)
     name, files, learned = task
@@ -172,9 +172,9 @@ def in_memory(task: tuple[str, list[str], str]) -> tuple[int, int, float, float]
 
 
 def jobs_for(engine: Any, pictures: Sequence[Any], chosen: Sequence[int]) -> list[Any]:
-    from deepward.synthesis.faces import CascadeLocator
-    from deepward.synthesis.grabcut import GrabCutSegmenter
-    from deepward.synthesis.parts import Job
+    from deepward.synthesis.interfaces import Job
+    from deepward.synthesis.locate.faces import CascadeLocator
+    from deepward.synthesis.locate.grabcut import GrabCutSegmenter
 
     spec, jobs = spec_of(engine.name), []
     boxes = CascadeLocator().locate([pictures[i] for i in chosen], ["face"] * len(chosen))

@@ -43,7 +43,9 @@ def test_every_mark_is_a_term_of_the_vocabulary() -> None:
         term = marks.source_type_of(by_model=by_model, is_whole=is_whole, elements=parts)
         assert term in IPTC_TERMS
         assert (term in OF_A_MODEL) == by_model
-    assert marks.MANIPULATED | {marks.CAPTURE, marks.ALGORITHMIC} <= IPTC_TERMS
+        assert marks.is_manipulated(term) and marks.is_manipulated(term.upper())
+    assert {marks.CAPTURE, marks.ALGORITHMIC} <= IPTC_TERMS
+    assert not any(map(marks.is_manipulated, (marks.CAPTURE, marks.ALGORITHMIC, "print")))
 
 
 @pytest.mark.parametrize(

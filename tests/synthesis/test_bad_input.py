@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from deepward.errors import SynthesisError
+from deepward.pictures.marks import GENERATED, encode_jpeg
 from deepward.synthesis.config import SynthesisConfig
 from deepward.synthesis.dataset import synthesize
 from deepward.synthesis.prompts import check_specs, read_prompts
-from deepward.synthesis.provenance import GENERATED, encode
-from deepward.synthesis.table import read_rows
+from deepward.synthesis.provenance import read_rows
 
 
 def bomb(side: int) -> bytes:
@@ -64,7 +64,7 @@ def zoo(portraits: Path, tmp_path: Path) -> Path:
         "cut.jpg": people[12].read_bytes()[:3000],
         "bomb.png": bomb(60_000),
         "text.jpg": b"this is not a picture",
-        "marked.jpg": encode(np.asarray(faces[5]), GENERATED, 90),
+        "marked.jpg": encode_jpeg(np.asarray(faces[5]), GENERATED, 90),
     }
     for name, data in files.items():
         (folder / name).write_bytes(data)
@@ -78,7 +78,7 @@ def zoo(portraits: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_each_bad_picture_gets_its_reason_and_the_others_are_used(zoo, spec, tmp_path, workers):
     before = {path: path.lstat().st_mtime_ns for path in tmp_path.rglob("*")}
-    config = SynthesisConfig(chunk=4)
+    config = SynthesisConfig()
     report = synthesize(
         [spec("self_blend", "face")], zoo, tmp_path / "set", config, workers=workers
     )

@@ -50,6 +50,18 @@ def test_a_set_is_made_and_told_as_one_line_of_json(run, prompts, portraits, tmp
     assert plain.exit_code == 0 and "4 fakes at" in plain.stdout
 
 
+def test_stand_ins_are_said_in_counts(run, spec, portraits, tmp_path):
+    file = tmp_path / "prompts.json"
+    file.write_text(json.dumps([spec("swap", "face").model_dump(mode="json")]))
+    result = run(
+        "--prompts", file, "--base", portraits, "--out", tmp_path / "set",
+        "--max", 3, "--engine", "self_blend", "--workers", 1,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert "3 of 3: swap was asked for, self_blend was set for all" in result.stdout
+    assert "asked for: 3 face-swap, by 3 swap" in result.stdout
+
+
 def test_a_bad_entry_is_named_and_the_others_are_carried_out(run, prompts, portraits, tmp_path):
     entries = json.loads(prompts.read_text())["prompts"]
     prompts.write_text(json.dumps([{**entries[0], "id": "../x"}, entries[1]]))

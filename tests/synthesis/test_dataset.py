@@ -16,13 +16,14 @@ from deepward.domains import audit_domain, build_cache, load_images, scan_domain
 from deepward.errors import SynthesisError
 from deepward.files import sha256_file
 from deepward.pictures.decode import decode_image
+from deepward.pictures.marks import CAPTURE, encode_jpeg, lengthen, stated_source_type
 from deepward.synthesis.bases import find_bases, in_order
 from deepward.synthesis.config import SynthesisConfig
-from deepward.synthesis.dataset import SynthesisReport, synthesize
-from deepward.synthesis.provenance import CAPTURE, COMPOSITE, GENERATED, encode, lengthen, stated
-from deepward.synthesis.table import read_rows
+from deepward.synthesis.dataset import synthesize
+from deepward.synthesis.provenance import read_rows
+from deepward.synthesis.report import SynthesisReport
 
-CONFIG = SynthesisConfig(max=12, chunk=4)
+CONFIG = SynthesisConfig(max=12)
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +77,58 @@ def test_every_sample_can_be_traced_to_what_it_was_made_from(made, portraits, sp
     by_id = {spec.id: spec for spec in specs}
     for row in rows_of(made):
         spec = by_id[row["spec_id"]]
-        assert (row["technique"], row["region"], row["operation"], row["strength"]) == (
-            spec.technique, spec.region, spec.operation, spec.strength,
-        )  # fmt: skip
+        asked = [row[f"asked_{name}"] for name in ("technique", "operation", "positive_prompt")]
+        assert asked == [spec.technique, spec.operation, spec.positive_prompt]
+        assert (row["region"], row["strength"]) == (spec.region, spec.strength)
+        assert row["done_engine"] == spec.operation and row["stand_in"] is None
+        assert row["done_prompt"] is None and row["done_model"] is None
         assert row["chunk_ids"] == list(spec.chunk_ids) and row["pattern"] == spec.pattern
         assert (portraits / row["base"]).is_file() and row["seed"] >= 0
-        assert (row["donor"] is not None) == (row["engine"] == "swap")
+        assert (row["donor"] is not None) == (row["done_engine"] == "swap")
         assert row["donor_sha256"] != row["base_sha256"]
-        assert row["digital_source_type"] == COMPOSITE
+        assert row["digital_source_type"] == source_type(row)
+
+
+def source_type(row: dict) -> str:
+    """Of what an engine without a model makes of drawn portraits, which are no captures."""
+    return "algorithmicallyEnhanced" if row["done_engine"] == "retouch" else "composite"
+
+
+def test_what_was_done_is_said_where_it_is_not_what_was_asked(spec, portraits, tmp_path):
+    specs = [
+        spec("inpaint", "face", technique="face-morphing", positive_prompt="a blond head"),
+        spec("self_blend", "face", technique="face-morphing"),
+    ]
+    report = synthesize(specs, portraits, tmp_path / "set", replace(CONFIG, max=8), workers=1)
+    asked = report.asked_operations
+    assert report.asked_techniques == {"face-morphing": 8} and set(asked) == {
+        "inpaint",
+        "self_blend",
+    }
+    assert report.engines == {"resynthesize": asked["inpaint"], "self_blend": asked["self_blend"]}
+    why = "no inpainting weights; regions were resynthesized"
+    assert report.stand_ins == (f"{asked['inpaint']} of 8: {why}",)
+    for row in read_rows(tmp_path / "set"):
+        if row["status"] == "made":
+            is_stand_in = row["asked_operation"] == "inpaint"
+            assert row["stand_in"] == (why if is_stand_in else None)
+            assert row["done_model"] == ("resampler" if is_stand_in else None)
+            assert row["done_prompt"] is None  # nobody painted a blond head
+    told = set(scan_domain(tmp_path / "set", workers=1).usable()["technique"].dropna())
+    assert told == {"resynthesize", "self_blend"}  # and not face morphing
+
+
+def test_an_engine_set_for_all_stands_in_for_every_other_operation(specs, portraits, tmp_path):
+    config = replace(CONFIG, engine="retouch", max=5)
+    report = synthesize(specs, portraits, tmp_path / "set", config, workers=1)
+    assert report.engines == {"retouch": 5}
+    counts = dict(report.asked_operations)
+    counts.pop("retouch", None)
+    assert counts
+    assert set(report.stand_ins) == {
+        f"{n} of 5: {name} was asked for, retouch was set for all; regions were retouched"
+        for name, n in counts.items()
+    }
 
 
 def test_support_and_query_never_share_a_base_nor_a_donor(made):
@@ -169,11 +214,10 @@ def encode_bare(image: Image.Image, data: bytes) -> bytes:
 def test_every_file_says_what_it_is_and_no_mark_is_longer_than_another(made):
     out, _ = made
     for row in rows_of(made):
-        assert stated((out / row["fake"]).read_bytes()) == COMPOSITE
+        assert stated_source_type((out / row["fake"]).read_bytes()) == source_type(row)
         # The portraits state what they are; what states nothing counts as a photograph.
-        assert stated((out / row["original"]).read_bytes()) == "algorithmicMedia"
-    picture = np.zeros((16, 16, 3), np.uint8)
-    assert len({len(encode(picture, kind, 90)) for kind in (CAPTURE, COMPOSITE, GENERATED)}) == 1
+        original = (out / row["original"]).read_bytes()
+        assert stated_source_type(original) == "algorithmicMedia"
 
 
 def test_all_files_of_one_base_are_equally_long_and_hashed_as_they_are(made):
@@ -189,7 +233,7 @@ def test_all_files_of_one_base_are_equally_long_and_hashed_as_they_are(made):
 def test_fill_bytes_change_no_pixel_for_any_decoder():
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (60, 44, 3), dtype=np.uint8)
-    data = encode(picture, CAPTURE, 90)
+    data = encode_jpeg(picture, CAPTURE, 90)
     longer = lengthen(data, len(data) + 777)
     assert len(longer) == len(data) + 777
     assert np.array_equal(pixels_of(longer), pixels_of(data))
@@ -271,7 +315,7 @@ def test_samples_take_base_i_mod_n_and_spec_i_mod_m(made, specs, portraits):
 
 
 def test_no_base_meets_a_spec_twice(specs, portraits, tmp_path):
-    config = replace(CONFIG, max=1000, attempts=1)
+    config = replace(CONFIG, max=1000)
     report = synthesize(specs[:3], portraits, tmp_path / "set", config, workers=1)
     rows = read_rows(tmp_path / "set")
     pairs = [(row["base"], row["spec_id"]) for row in rows]
@@ -282,11 +326,11 @@ def test_no_base_meets_a_spec_twice(specs, portraits, tmp_path):
 def test_the_engine_can_be_chosen_for_all(specs, portraits, tmp_path):
     config = replace(CONFIG, engine="self_blend", max=5)
     report = synthesize(specs, portraits, tmp_path / "set", config, workers=1)
-    assert report.engines == {"self_blend": 5} and len(report.operations) > 1
+    assert report.engines == {"self_blend": 5} and len(report.asked_operations) > 1
 
 
 def test_an_inverted_mask_changes_all_but_the_region(spec, portraits, tmp_path):
-    config = SynthesisConfig(max=2, mask_mode="inverted", engine="self_blend")
+    config = SynthesisConfig(max=2, inverted=True, engine="self_blend")
     synthesize([spec("self_blend", "face")], portraits, tmp_path / "set", config, workers=1)
     for row in read_rows(tmp_path / "set"):
         if row["status"] == "made":
@@ -297,7 +341,7 @@ def test_an_inverted_mask_changes_all_but_the_region(spec, portraits, tmp_path):
 
 
 def test_large_bases_are_scaled_down_alike_with_their_fakes(spec, portraits, tmp_path):
-    config = SynthesisConfig(max=2, longest_side=100, shortest_side=64)
+    config = SynthesisConfig(max=2, longest_side=100)
     synthesize([spec("self_blend", "face")], portraits, tmp_path / "set", config, workers=1)
     for row in read_rows(tmp_path / "set"):
         if row["status"] == "made":
@@ -308,13 +352,12 @@ def test_large_bases_are_scaled_down_alike_with_their_fakes(spec, portraits, tmp
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"quality": 0}, "quality"),
+        ({"diffusion_steps": 0}, "diffusion_steps"),
         ({"engine": "magic"}, "engine"),
-        ({"locator": "eyes"}, "locator"),
+        ({"batch_size": 0}, "batch_size"),
         ({"max": 0}, "max"),
-        ({"diffusion_side": 100}, "diffusion_side"),
+        ({"sam": "eyes"}, "sam is eyes"),
         ({"longest_side": 40}, "longest_side"),
-        ({"chunk": 0}, "chunk"),
     ],
 )
 def test_settings_out_of_range_are_named(specs, portraits, tmp_path, changes, named):
@@ -342,7 +385,7 @@ def test_a_set_is_never_made_among_its_bases(specs, portraits):
 def test_the_table_has_one_schema_whatever_was_made(made):
     table = pq.read_table(made[0] / "metadata.parquet")
     assert table.num_rows == made[1].made + made[1].rejected
-    assert {"sample", "status", "reason", "base_sha256", "seed", "engine"} <= set(
+    assert {"sample", "status", "reason", "base_sha256", "seed", "done_engine"} <= set(
         table.column_names
     )
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from deepward.pictures.decode import decode_image
-from deepward.synthesis.faces import CascadeLocator, find_faces, forget_faces
-from deepward.synthesis.grabcut import GrabCutSegmenter
-from deepward.synthesis.parts import Box, Pixels
-from deepward.synthesis.regions import OUTLINES, regions_in
+from deepward.synthesis.interfaces import Box, Pixels
+from deepward.synthesis.locate.faces import CascadeLocator, find_faces, forget_faces
+from deepward.synthesis.locate.grabcut import GrabCutSegmenter
+from deepward.synthesis.locate.regions import OUTLINES, regions_in
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,16 @@ from PIL import Image
 
 import tests.synthesis.tiny_models as tiny
 from deepward.errors import SynthesisError
+from deepward.synthesis import pipeline, planning, samples
 from deepward.synthesis.config import SynthesisConfig, check_config
 from deepward.synthesis.dataset import synthesize
-from deepward.synthesis.grounding import GroundingDinoLocator
-from deepward.synthesis.inpaint import InpaintEngine, fade
-from deepward.synthesis.parts import Box, Job, Pixels
-from deepward.synthesis.pipeline import paste_back
-from deepward.synthesis.sam import SamPredictorSegmenter, SamTransformersSegmenter, load_sam
-from deepward.synthesis.table import read_rows
+from deepward.synthesis.engines.inpaint import InpaintEngine, fade
+from deepward.synthesis.interfaces import Box, Job, Pixels, Rejected
+from deepward.synthesis.locate import grounding
+from deepward.synthesis.locate.grounding import GroundingDinoLocator
+from deepward.synthesis.locate.sam import SamPredictorSegmenter, SamTransformersSegmenter, load_sam
+from deepward.synthesis.pasting import paste_back
+from deepward.synthesis.provenance import read_rows
 from deepward.techniques.specs import EditSpec
 
 
@@ -49,23 +51,23 @@ def config(
 
     monkeypatch.setitem(sam_model_registry, tiny.SAM_NAME, tiny.build_segment_anything)
     sam = weights.sam if request.param == "transformers" else weights.segment_anything
+    for module, name, value in (
+        (grounding, "BOX_THRESHOLD", 0.0),
+        (grounding, "TEXT_THRESHOLD", 0.0),
+        (samples, "LEAST_MASK", 0.0),
+        (samples, "MOST_MASK", 1.0),
+        (pipeline, "LEAST_CHANGE", 0.0),
+    ):
+        monkeypatch.setattr(module, name, value)
     return SynthesisConfig(
-        locator="grounding_dino",
-        segmenter="sam",
         engine="inpaint",
         grounding_dino=str(weights.grounding_dino),
         sam=str(sam),
         sam_model=tiny.SAM_NAME,
         inpainting=str(weights.inpainting),
-        box_threshold=0.0,
-        text_threshold=0.0,
         device="cpu",
-        diffusion_side=64,
         diffusion_steps=2,
         batch_size=4,
-        least_mask=0.0,
-        most_mask=1.0,
-        least_change=0.0,
     )
 
 
@@ -90,7 +92,7 @@ def jobs_of(config: SynthesisConfig, pictures: list[Pixels], specs: list[EditSpe
     phrases = [spec.region for spec in specs]
     boxes = [found[0] for found in GroundingDinoLocator.load(config).locate(pictures, phrases)]
     masks = load_sam(config).segment(pictures, boxes)
-    if config.mask_mode == "inverted":
+    if config.inverted:
         masks = [~mask for mask in masks]
     return [
         Job(picture, mask, spec.region, spec, seed, box)
@@ -100,9 +102,9 @@ def jobs_of(config: SynthesisConfig, pictures: list[Pixels], specs: list[EditSpe
     ]
 
 
-@pytest.mark.parametrize("mode", ["normal", "inverted"])
-def test_boxes_become_masks_become_pictures(config, pictures, specs, mode):
-    config = replace(config, mask_mode=mode)
+@pytest.mark.parametrize("inverted", [False, True])
+def test_boxes_become_masks_become_pictures(config, pictures, specs, inverted):
+    config = replace(config, inverted=inverted)
     jobs = jobs_of(config, pictures, specs)
     for job in jobs:
         height, width = job.base.shape[:2]
@@ -161,14 +163,40 @@ def test_the_change_wanted_is_the_prompt_that_is_painted(config, pictures, specs
     assert sorted(len(given["prompt"]) for given in asked) == [1, 3]  # by strength
 
 
-def test_a_whole_run_gives_a_domain_with_pictures_untouched_outside_the_mask(
-    config, portraits, specs, tmp_path
+@pytest.mark.parametrize("config", ["transformers"], indirect=True)
+@pytest.mark.parametrize(("value", "reason"), [(float("nan"), "not_finite"), (-9.0, "black")])
+def test_what_a_decoder_spoils_is_rejected_with_its_reason_and_the_others_are_made(
+    config, pictures, specs, monkeypatch, value, reason
 ):
-    config = replace(config, max=4, quality=100)
+    jobs = [replace(job, spec=specs[0]) for job in jobs_of(config, pictures, specs)]
+    engine = InpaintEngine.load(config)
+    good = engine.make(jobs)
+    decode = engine.pipeline.vae.decode
+
+    def overflow(*arguments, **named):
+        (decoded,) = decode(*arguments, **named)
+        decoded[1] = value
+        return (decoded,)
+
+    monkeypatch.setattr(engine.pipeline.vae, "decode", overflow)
+    made = engine.make(jobs)
+    assert isinstance(made[1], Rejected) and made[1].reason == reason
+    assert str(made[1]).endswith(".")
+    for number in (0, 2, 3):
+        assert np.array_equal(made[number], good[number])
+
+
+def test_a_whole_run_gives_a_domain_with_pictures_untouched_outside_the_mask(
+    config, portraits, specs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "JPEG_QUALITY", 100)
+    config = replace(config, max=4)
     report = synthesize(specs, portraits, tmp_path / "set", config)
     assert report.made == 4 and report.engines == {"inpaint": 4}
     for row in read_rows(tmp_path / "set"):
-        assert row["model"] == "inpainting" and len(row["model_sha256"]) == 64
+        assert row["done_model"] == "inpainting" and len(row["done_model_sha256"]) == 64
+        assert row["done_prompt"] == row["asked_positive_prompt"] and row["stand_in"] is None
+        assert row["digital_source_type"] == "compositeWithTrainedAlgorithmicMedia"
         mask = np.asarray(Image.open(tmp_path / "set" / row["mask"])) > 0
         fake, original = (
             np.asarray(Image.open(tmp_path / "set" / row[name])).astype(int)
@@ -187,18 +215,22 @@ def test_a_whole_run_gives_a_domain_with_pictures_untouched_outside_the_mask(
     assert table == (tmp_path / "set" / "metadata.parquet").read_bytes()
 
 
-def test_thresholds_that_nothing_passes_reject_every_sample(weights, portraits, specs, tmp_path):
+def test_thresholds_that_nothing_passes_reject_every_sample(
+    weights, portraits, specs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(planning, "ATTEMPTS", 1)
+    monkeypatch.setattr(grounding, "BOX_THRESHOLD", 1.0)
     config = SynthesisConfig(
-        locator="grounding_dino", grounding_dino=str(weights.grounding_dino), max=2, attempts=1,
-        engine="self_blend", box_threshold=1.0, device="cpu",
-    )  # fmt: skip
+        grounding_dino=str(weights.grounding_dino), max=2, engine="self_blend", device="cpu"
+    )
     report = synthesize(specs, portraits, tmp_path / "set", config)
     assert report.made == 0 and report.reasons == {"no_region": 2}
 
 
 @pytest.mark.parametrize("setting", ["grounding_dino", "sam", "inpainting"])
 def test_missing_weights_are_an_error_before_any_work(config, setting, portraits, specs, tmp_path):
-    for place in (None, str(tmp_path / "nothing")):
+    there_is_none = [None] if setting == "inpainting" else []
+    for place in (*there_is_none, str(tmp_path), str(tmp_path / "nothing")):
         broken = replace(config, **{setting: place})
         with pytest.raises(SynthesisError, match=setting):
             check_config(broken)

@@ -18,12 +18,13 @@ SCRIPT = """
     import signal
     import sys
     from pathlib import Path
-    from deepward.synthesis import dataset
+    from deepward.synthesis import dataset, planning
     from deepward.synthesis.config import SynthesisConfig
     from deepward.synthesis.prompts import read_prompts
 
     if __name__ == "__main__":
         prompts, bases, out, workers, moves = sys.argv[1:]
+        planning.BASES_PER_CHUNK = 2
         move, moved = os.rename, []
 
         def tell_move(source, target):
@@ -39,7 +40,7 @@ SCRIPT = """
             read_prompts(Path(prompts)).specs,
             Path(bases),
             Path(out),
-            SynthesisConfig(max=14, chunk=2),
+            SynthesisConfig(max=14),
             workers=int(workers),
             progress=lambda advance: print(advance.task, int(advance.done), flush=True),
         )

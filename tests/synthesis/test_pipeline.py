@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from deepward.errors import SynthesisError
-from deepward.synthesis import pipeline
+from deepward.synthesis import pipeline, planning
 from deepward.synthesis.config import CARRIED_OUT_BY, SynthesisConfig, check_config, engine_for
 from deepward.synthesis.dataset import synthesize
-from deepward.synthesis.loading import Parts
-from deepward.synthesis.parts import Box, Job, Mask, Pixels, Rejected
-from deepward.synthesis.pipeline import changed_part, paste_back
-from deepward.synthesis.table import read_rows
+from deepward.synthesis.interfaces import Box, Job, Mask, Pixels, Rejected
+from deepward.synthesis.models import Parts
+from deepward.synthesis.pasting import changed_part, paste_back
+from deepward.synthesis.provenance import read_rows
 
 
 class Everywhere:
@@ -48,7 +48,8 @@ class Inverting:
     """Inverts the whole picture, mask or not; `shy` specs change nothing."""
 
     name = "inverting"
-    operations = frozenset({"retouch"})
+    is_composite = follows_prompt = False
+    model = model_sha256 = None
     batch_size = 3
 
     def __init__(self, needs_donor: bool = False) -> None:
@@ -69,25 +70,26 @@ class Inverting:
 def parts(monkeypatch) -> Parts:
     made = Parts(Everywhere(), Inside(), {"retouch": Inverting(), "swap": Inverting(True)})
     monkeypatch.setattr(pipeline, "load_parts", lambda *_: made)
+    monkeypatch.setattr(planning, "BASES_PER_CHUNK", 4)
     pipeline.forget_parts()
     yield made
     pipeline.forget_parts()
 
 
-CONFIG = SynthesisConfig(max=8, chunk=4, attempts=1)
+CONFIG = SynthesisConfig(max=8)
 
 
 def test_whatever_the_engine_does_nothing_outside_the_mask_changes(
     parts, spec, portraits, tmp_path, monkeypatch
 ):
     written = []
-    encode = pipeline.encode
+    encode = pipeline.encode_jpeg
 
-    def listen(pixels, kind, quality):
+    def listen(pixels, *arguments, **named):
         written.append(pixels)
-        return encode(pixels, kind, quality)
+        return encode(pixels, *arguments, **named)
 
-    monkeypatch.setattr(pipeline, "encode", listen)
+    monkeypatch.setattr(pipeline, "encode_jpeg", listen)
     synthesize([spec("retouch", "face")], portraits, tmp_path / "set", CONFIG, workers=1)
     jobs = [job for batch in parts.engines["retouch"].batches for job in batch]
     assert len(jobs) == 8 and len(written) == 16
@@ -97,7 +99,10 @@ def test_whatever_the_engine_does_nothing_outside_the_mask_changes(
         assert np.array_equal(fake[job.mask], 255 - job.base[job.mask])
 
 
-def test_every_reason_to_reject_is_counted_and_the_run_goes_on(parts, spec, portraits, tmp_path):
+def test_every_reason_to_reject_is_counted_and_the_run_goes_on(
+    parts, spec, portraits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(planning, "ATTEMPTS", 1)
     specs = [
         spec("retouch", "face"),
         spec("retouch", "nothing"),
@@ -106,7 +111,7 @@ def test_every_reason_to_reject_is_counted_and_the_run_goes_on(parts, spec, port
         spec("retouch", "face", id="shy"),
         spec("retouch", "face", id="impossible"),
     ]
-    config = SynthesisConfig(max=15, attempts=1, chunk=4)
+    config = SynthesisConfig(max=15)
     report = synthesize(specs, portraits, tmp_path / "set", config, workers=1)
     assert report.made == 3
     assert report.reasons == {
@@ -120,14 +125,18 @@ def test_every_reason_to_reject_is_counted_and_the_run_goes_on(parts, spec, port
 
 def test_rejected_samples_are_made_good_with_further_ones(parts, spec, portraits, tmp_path):
     specs = [spec("retouch", "face"), spec("retouch", "nothing")]
-    config = SynthesisConfig(max=8, attempts=4, chunk=4)
+    config = SynthesisConfig(max=8)
     report = synthesize(specs, portraits, tmp_path / "set", config, workers=1)
     assert report.made == 8 and report.reasons == {"no_region": report.rejected}
 
 
-def test_each_picture_is_looked_at_once_for_each_region(parts, spec, portraits, tmp_path):
+def test_each_picture_is_looked_at_once_for_each_region(
+    parts, spec, portraits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(planning, "ATTEMPTS", 1)
+    monkeypatch.setattr(planning, "BASES_PER_CHUNK", 50)
     specs = [spec("swap", "face"), spec("retouch", "face"), spec("retouch", "face", id="other")]
-    config = SynthesisConfig(max=15, attempts=1, chunk=50)
+    config = SynthesisConfig(max=15)
     synthesize(specs, portraits, tmp_path / "set", config, workers=1)
     assert len(parts.locator.asked) == len(set(parts.locator.asked)) == 15
 
@@ -149,11 +158,14 @@ def test_a_single_base_has_no_donor(parts, spec, portraits, tmp_path):
     assert report.made == 0 and report.reasons == {"no_donor": 1}
 
 
-def test_seeds_come_from_the_run_the_spec_and_the_base(parts, spec, portraits, tmp_path):
+def test_seeds_come_from_the_run_the_spec_and_the_base(
+    parts, spec, portraits, tmp_path, monkeypatch
+):
     specs = [spec("retouch", "face"), spec("retouch", "face", id="second")]
     found = []
     for run, seed in enumerate((0, 0, 1)):
-        config = SynthesisConfig(max=30, chunk=4 + run, seed=seed)
+        monkeypatch.setattr(planning, "BASES_PER_CHUNK", 4 + run)
+        config = SynthesisConfig(max=30, seed=seed)
         synthesize(specs, portraits, tmp_path / str(run), config, workers=1)
         rows = read_rows(tmp_path / str(run))
         found.append({(row["base"], row["spec_id"]): row["seed"] for row in rows})

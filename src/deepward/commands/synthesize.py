@@ -1,7 +1,7 @@
 """`deepward synthesize`: from prompts and real pictures to a few-shot set of labelled fakes."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from deepward.commands.options import JsonFlag
 from deepward.errors import SynthesisError, UsageError
 
 if TYPE_CHECKING:
-    from deepward.synthesis.dataset import SynthesisReport
+    from deepward.synthesis.report import SynthesisReport
 
 __all__ = ["synthesize"]
 
@@ -37,6 +37,9 @@ def synthesize(
     inverted: Annotated[
         bool, typer.Option("--inverted", help="Change all but the region.")
     ] = False,
+    longest_side: Annotated[
+        int, typer.Option("--longest-side", min=64, help="Larger pictures are scaled down to it.")
+    ] = 1024,
     grounding_dino: Annotated[
         str | None, typer.Option(metavar="DIR", help="Locate with this model.")
     ] = None,
@@ -49,6 +52,15 @@ def synthesize(
     inpainting: Annotated[
         str | None, typer.Option(metavar="DIR", help="Inpaint with this diffusers pipeline.")
     ] = None,
+    steps: Annotated[
+        int, typer.Option("--steps", min=1, help="Of denoising, where a model inpaints.")
+    ] = 50,
+    device: Annotated[
+        str, typer.Option("--device", help="That models run on: auto, cpu, cuda …")
+    ] = "auto",
+    batch_size: Annotated[
+        int, typer.Option("--batch", min=1, help="Pictures that a model takes at a time.")
+    ] = 4,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; default one per core.")
     ] = None,
@@ -67,18 +79,19 @@ def synthesize(
     for option, place in (("--prompts", prompts), ("--base", base)):
         if not place.exists():
             raise UsageError(f"{option}: there is no {place}.")
-    mode: Literal["normal", "inverted"] = "inverted" if inverted else "normal"
     config = SynthesisConfig(
-        locator="grounding_dino" if grounding_dino else "cascade",
-        segmenter="sam" if sam else "grabcut",
         engine=engine,
         max=most,
         seed=seed,
-        mask_mode=mode,
+        inverted=inverted,
+        longest_side=longest_side,
         grounding_dino=grounding_dino,
         sam=sam,
         sam_model=sam_model,
         inpainting=inpainting,
+        diffusion_steps=steps,
+        device=device,
+        batch_size=batch_size,
     )
     check_config(config)
     entries = read_prompts(prompts)
@@ -107,6 +120,9 @@ def _show(report: "SynthesisReport") -> None:
         return ", ".join(f"{number} {name}" for name, number in counts.items())
 
     out(f"{report.made} fakes at {report.folder}: {counted(report.engines)}")
+    out(f"asked for: {counted(report.asked_techniques)}, by {counted(report.asked_operations)}")
+    for line in report.stand_ins:
+        out(line)
     out(f"splits: {counted(report.splits)}")
     if report.rejected:
         say(f"{report.rejected} rejected: {counted(report.reasons)}")

@@ -24,8 +24,8 @@ __all__ = [
     "COMPOSITE_CAPTURE",
     "EDITED_BY_MODEL",
     "GENERATED",
-    "MANIPULATED",
     "encode_jpeg",
+    "is_manipulated",
     "lengthen",
     "source_type_of",
     "stated_source_type",
@@ -40,8 +40,7 @@ COMPOSITE_CAPTURE = "compositeCapture"  # all elements are captures of real life
 EDITED_BY_MODEL = "compositeWithTrainedAlgorithmicMedia"
 GENERATED = "trainedAlgorithmicMedia"
 _CAPTURES = frozenset({CAPTURE, "computationalCapture", "negativeFilm", "positiveFilm", "print"})
-# What no untouched original states.
-MANIPULATED = frozenset(
+_MANIPULATED = frozenset(
     {ALTERED, COMPOSITE, COMPOSITE_CAPTURE, EDITED_BY_MODEL, GENERATED, "compositeSynthetic"}
 )
 _VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -64,6 +63,11 @@ def source_type_of(*, by_model: bool, is_whole: bool, elements: Iterable[str]) -
     if len(parts) < 2:
         return ALTERED
     return COMPOSITE_CAPTURE if _CAPTURES.issuperset(parts) else COMPOSITE
+
+
+def is_manipulated(source_type: str) -> bool:
+    """Whether no untouched original states this source type, in any case of its letters."""
+    return source_type.lower() in {term.lower() for term in _MANIPULATED}
 
 
 def stated_source_type(data: bytes) -> str | None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepward.synthesis.config import SynthesisConfig, check_config, engine_for
-    from deepward.synthesis.dataset import SynthesisReport, synthesize
+    from deepward.synthesis.dataset import synthesize
     from deepward.synthesis.engines import ENGINES
-    from deepward.synthesis.parts import Box, Engine, Job, Locator, Rejected, Segmenter
+    from deepward.synthesis.interfaces import Box, Engine, Job, Locator, Rejected, Segmenter
     from deepward.synthesis.prompts import Prompts, read_prompts
+    from deepward.synthesis.report import SynthesisReport
 
 __all__ = [
     "ENGINES",
@@ -31,16 +32,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Box": "parts",
+    "Box": "interfaces",
     "ENGINES": "engines",
-    "Engine": "parts",
-    "Job": "parts",
-    "Locator": "parts",
+    "Engine": "interfaces",
+    "Job": "interfaces",
+    "Locator": "interfaces",
     "Prompts": "prompts",
-    "Rejected": "parts",
-    "Segmenter": "parts",
+    "Rejected": "interfaces",
+    "Segmenter": "interfaces",
     "SynthesisConfig": "config",
-    "SynthesisReport": "dataset",
+    "SynthesisReport": "report",
     "check_config": "config",
     "engine_for": "config",
     "read_prompts": "prompts",

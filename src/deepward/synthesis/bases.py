@@ -16,14 +16,14 @@ from deepward.domains.scan import scan_domain, scan_files
 from deepward.errors import SynthesisError, UnreadableImage
 from deepward.files import sha256_bytes
 from deepward.pictures.decode import decode_image, read_bytes
+from deepward.pictures.marks import CAPTURE, is_manipulated, stated_source_type
 from deepward.progress import Progress, no_progress
-from deepward.synthesis.config import SynthesisConfig
-from deepward.synthesis.parts import Pixels, Rejected
-from deepward.synthesis.provenance import CAPTURE, stated
+from deepward.synthesis.interfaces import Pixels, Rejected
 
 __all__ = ["Base", "ListedBase", "find_bases", "in_order", "open_base", "place_of"]
 
 Base = Path | Manifest  # what bases are taken from
+SHORTEST_SIDE = 64  # pixels; smaller bases are refused
 _NOT_MEANT = ("hidden_file", "system_file")
 
 
@@ -99,7 +99,7 @@ def in_order(bases: Sequence[ListedBase], seed: int) -> list[ListedBase]:
     return sorted(bases, key=lambda base: (sha256_bytes(f"{seed} {base.name}".encode()), base.path))
 
 
-def open_base(facts: dict[str, Any], config: SynthesisConfig) -> tuple[Pixels, str, str]:
+def open_base(facts: dict[str, Any], longest_side: int) -> tuple[Pixels, str, str]:
     """Decodes a base and brings it to the size that all its files will have.
 
     Returns:
@@ -114,24 +114,22 @@ def open_base(facts: dict[str, Any], config: SynthesisConfig) -> tuple[Pixels, s
         data = read_bytes(facts["path"])
         if sha256_bytes(data) != facts["sha256"]:
             raise Rejected("changed", f"{facts['name']} changed while the run went on.")
-        decoded = decode_image(data, minimum_side=config.shortest_side)
+        decoded = decode_image(data, minimum_side=SHORTEST_SIDE)
     except UnreadableImage as error:
         raise Rejected(error.reason, str(error).replace(facts["path"], facts["name"])) from None
-    kind = stated(data) or CAPTURE
-    if kind.lower().endswith("trainedalgorithmicmedia"):
-        raise Rejected("not_real", f"{facts['name']} is marked as synthetic ({kind}).")
+    source_type = stated_source_type(data) or CAPTURE
+    if is_manipulated(source_type):
+        raise Rejected("not_real", f"{facts['name']} is marked as {source_type}.")
     pixels = decoded.pixels
     longest = max(pixels.shape[:2])
-    if longest > config.longest_side:
-        height, width = (
-            max(1, round(side * config.longest_side / longest)) for side in pixels.shape[:2]
-        )
-        if min(height, width) < config.shortest_side:
+    if longest > longest_side:
+        height, width = (max(1, round(s * longest_side / longest)) for s in pixels.shape[:2])
+        if min(height, width) < SHORTEST_SIDE:
             raise Rejected("too_small", f"{facts['name']} is too narrow to be scaled down.")
         pixels = np.asarray(
             cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8
         )
-    return pixels, kind, " ".join(decoded.notes)
+    return pixels, source_type, " ".join(decoded.notes)
 
 
 def _listed(manifest: Manifest) -> list[ListedBase]:

@@ -17,25 +17,24 @@ import contextlib
 import os
 import shutil
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from deepward.domains.manifest import Manifest
 from deepward.errors import SynthesisError
-from deepward.files import sha256_file, write_json
+from deepward.files import write_json
 from deepward.intake.pool import Failure, available_cores, run_tasks
 from deepward.progress import Advance, Progress, no_progress
 from deepward.synthesis.bases import Base, find_bases, in_order, open_base, place_of
 from deepward.synthesis.config import SynthesisConfig, check_config
+from deepward.synthesis.interfaces import Rejected
 from deepward.synthesis.montage import write_montage
-from deepward.synthesis.parts import Rejected
 from deepward.synthesis.pipeline import forget_parts, give_up, make_chunk
 from deepward.synthesis.planning import Plan
 from deepward.synthesis.prompts import RefusedSpec, check_specs
-from deepward.synthesis.table import read_rows, write_tables
+from deepward.synthesis.provenance import write_tables
+from deepward.synthesis.report import SynthesisReport, read_report
 from deepward.synthesis.workplace import (
     READY,
     UNFINISHED,
@@ -52,39 +51,9 @@ from deepward.synthesis.workplace import (
 )
 from deepward.techniques.specs import EditSpec
 
-__all__ = ["SynthesisReport", "synthesize"]
+__all__ = ["synthesize"]
 
 _PATIENCE = 1800.0  # seconds for one chunk
-
-
-@dataclass(frozen=True)
-class SynthesisReport:
-    """What a run made.
-
-    Attributes:
-        folder: the domain.
-        made, rejected: samples, and with `rejected` also refused specs and bases.
-        reasons: of what was rejected, counted.
-        engines, operations, splits: of what was made, counted.
-        throughput: pictures per second that each engine made by itself, in one process.
-        seconds: of the whole run; 0 when nothing was left to do.
-        version: hash of the table; the same for the same inputs and configuration.
-    """
-
-    folder: Path
-    made: int
-    rejected: int
-    reasons: dict[str, int]
-    engines: dict[str, int]
-    operations: dict[str, int]
-    splits: dict[str, int]
-    throughput: dict[str, float]
-    seconds: float
-    version: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same as JSON-able values."""
-        return asdict(self) | {"folder": str(self.folder)}
 
 
 def synthesize(
@@ -132,7 +101,7 @@ def synthesize(
     with locked(work):
         if is_complete(out, recipe, listed):
             shutil.rmtree(work)
-            return _report(out, 0.0)
+            return read_report(out, 0.0)
         if not ((work / READY).exists() and is_recipe(recipe, work)):
             prepare(work, recipe)
             plan = Plan(config, checked.specs, listed, work)
@@ -143,7 +112,7 @@ def synthesize(
                 forget_parts()
             _describe(work, recipe, results, refused, config, begun)
         move_into_place(work, out)
-    return _report(out, time.time() - begun)
+    return read_report(out, time.time() - begun)
 
 
 def _learn(plan: Plan, progress: Progress) -> None:
@@ -155,7 +124,7 @@ def _learn(plan: Plan, progress: Progress) -> None:
     pixels = []
     for facts in plan.teachers():
         with contextlib.suppress(Rejected):
-            pixels.append(open_base(facts, plan.config)[0])
+            pixels.append(open_base(facts, plan.config.longest_side)[0])
     task = "learning to resynthesize"
     progress(Advance(task, 0, 1, "network"))
     prepare_engines(plan.engines, pixels, plan.learned, seed=plan.config.seed)
@@ -242,27 +211,5 @@ def _describe(
     (work / READY).touch()
 
 
-def _report(folder: Path, seconds: float) -> SynthesisReport:
-    rows = read_rows(folder)
-    made = [row for row in rows if row["status"] == "made"]
-    spent = read_json(folder / "run.json").get("engine_seconds", {})
-    return SynthesisReport(
-        folder=folder,
-        made=len(made),
-        rejected=len(rows) - len(made),
-        reasons=_count(row["reason"] for row in rows if row["status"] != "made"),
-        engines=_count(row["engine"] for row in made),
-        operations=_count(row["operation"] for row in made),
-        splits=_count(row["split"] for row in made),
-        throughput={name: n / s for name, (n, s) in spent.items() if s > 0},
-        seconds=seconds,
-        version=sha256_file(folder / "metadata.jsonl"),
-    )
-
-
 def _by_sample(row: dict[str, Any]) -> int:
     return int(row["sample"])
-
-
-def _count(values: Any) -> dict[str, int]:
-    return dict(sorted(Counter(values).items()))

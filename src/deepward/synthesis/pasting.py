@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.synthesis.parts import Mask, Pixels
+from deepward.synthesis.interfaces import Mask, Pixels
 
 __all__ = ["LEAST_CHANGE", "changed_part", "mean_change", "paste_back"]
 

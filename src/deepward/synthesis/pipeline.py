@@ -8,7 +8,7 @@ alone, so any process may do it, and doing it again gives the same bytes.
 import fcntl
 import json
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,24 +16,27 @@ from typing import Any
 import cv2
 import numpy as np
 
-from deepward.files import canonical_json, sha256_bytes
+from deepward.files import canonical_json
+from deepward.pictures.marks import encode_jpeg, source_type_of
 from deepward.synthesis.bases import open_base
-from deepward.synthesis.config import SynthesisConfig, engine_for
-from deepward.synthesis.loading import Parts, load_parts
-from deepward.synthesis.parts import Box, Engine, Job, Locator, Mask, Pixels, Rejected
-from deepward.synthesis.provenance import encode, source_type
-from deepward.techniques.specs import EditSpec
+from deepward.synthesis.config import SynthesisConfig, stand_in_for
+from deepward.synthesis.interfaces import Engine, Pixels, Rejected
+from deepward.synthesis.models import Parts, load_parts
+from deepward.synthesis.pasting import LEAST_CHANGE, changed_part, mean_change, paste_back
+from deepward.synthesis.samples import (
+    OpenedBase,
+    Sample,
+    begin_sample,
+    find_regions,
+    job_of,
+    make_masks,
+)
 
-__all__ = [
-    "WORKERS",
-    "changed_part",
-    "forget_parts",
-    "give_up",
-    "make_chunk",
-    "paste_back",
-]
+__all__ = ["WORKERS", "forget_parts", "give_up", "make_chunk"]
 
 WORKERS = ".workers"  # locked while a process writes into the folder
+JPEG_QUALITY = 95  # of every picture, real or fake
+_PACKET_LENGTH = 1024  # bytes of every picture's mark
 
 
 @lru_cache(maxsize=1)
@@ -44,40 +47,6 @@ def _parts(config: str, names: str, folder: str) -> Parts:
 def forget_parts() -> None:
     """Drops loaded models, so that their memory is free."""
     _parts.cache_clear()
-
-
-@dataclass(eq=False)
-class _Base:
-    """A decoded base, and where things are in it."""
-
-    facts: dict[str, Any]
-    pixels: Pixels
-    kind: str
-    notes: str
-    boxes: dict[str, list[Box]] = field(default_factory=dict)
-    is_written: bool = False
-
-
-@dataclass(eq=False)
-class _Sample:
-    """One fake on its way."""
-
-    number: int
-    base: int
-    spec: EditSpec
-    engine: str
-    row: dict[str, Any]
-    seed: int
-    box: Box | None = None
-    mask: Mask | None = None
-    donor: _Base | None = None
-
-    def reject(self, reason: str, message: str) -> None:
-        self.row |= {"status": "rejected", "reason": reason, "message": message}
-
-    @property
-    def alive(self) -> bool:
-        return "status" not in self.row
 
 
 def make_chunk(task: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +69,7 @@ def give_up(task: dict[str, Any], reason: str) -> dict[str, Any]:
     config = SynthesisConfig(**task["config"])
     rows = []
     for plan in task["samples"]:
-        sample = _begin(plan, task["bases"], config)
+        sample = begin_sample(plan, task["bases"], config)
         sample.reject(reason, "The process that worked on this and its neighbours ended early.")
         rows.append(sample.row)
     return _write(task, rows, {})
@@ -110,25 +79,25 @@ def _make_chunk(task: dict[str, Any]) -> dict[str, Any]:
     cv2.setNumThreads(1)
     config = SynthesisConfig(**task["config"])
     parts = _parts(canonical_json(task["config"]), canonical_json(task["engines"]), task["learned"])
-    out = Path(task["out"])
-    bases: dict[int, _Base | Rejected] = {}
+    bases: dict[int, OpenedBase] = {}
+    refusals: dict[int, Rejected] = {}
     for index, facts in enumerate(task["bases"]):
         try:
-            bases[index] = _Base(facts, *open_base(facts, config))
+            bases[index] = OpenedBase(facts, *open_base(facts, config.longest_side))
         except Rejected as refusal:
-            bases[index] = refusal
-    samples = [_begin(plan, task["bases"], config) for plan in task["samples"]]
+            refusals[index] = refusal
+    samples = [begin_sample(plan, task["bases"], config) for plan in task["samples"]]
     for sample in samples:
-        base = bases[sample.base]
-        if isinstance(base, Rejected):
-            sample.reject(base.reason, base.message)
+        if sample.base in refusals:
+            refusal = refusals[sample.base]
+            sample.reject(refusal.reason, refusal.message)
         else:
+            base = bases[sample.base]
             height, width = base.pixels.shape[:2]
             sample.row |= {"width": width, "height": height, "base_notes": base.notes or None}
-    good = {index: base for index, base in bases.items() if isinstance(base, _Base)}
-    _locate(samples, good, parts)
-    _segment(samples, good, parts, config)
-    seconds = _make(samples, good, parts, config, out)
+    find_regions(samples, bases, parts)
+    make_masks(samples, bases, parts.segmenter, config.inverted)
+    seconds = _make_fakes(samples, bases, parts, config, Path(task["out"]))
     return _write(task, [sample.row for sample in samples], seconds)
 
 
@@ -145,92 +114,9 @@ def _write(
     return {"made": made, "rejected": len(rows) - made}
 
 
-def _begin(plan: dict[str, Any], bases: list[dict[str, Any]], config: SynthesisConfig) -> _Sample:
-    spec = EditSpec.model_validate(plan["spec"])
-    engine = engine_for(spec.operation, config)
-    facts = bases[plan["base"]]
-    text = canonical_json([config.seed, plan["spec"], facts["sha256"]])
-    seed = int(sha256_bytes(text.encode())[:15], 16)
-    row = {
-        "sample": plan["sample"],
-        "base": facts["name"],
-        "base_sha256": facts["sha256"],
-        "base_group": facts["group"],
-        "split": facts["split"],
-        "spec": plan["spec"],
-        "engine": engine,
-        "seed": seed,
-    }
-    return _Sample(plan["sample"], plan["base"], spec, engine, row, seed)
-
-
-def _locate(samples: list[_Sample], bases: dict[int, _Base], parts: Parts) -> None:
-    """Finds each sample's region, and a donor where the engine needs one; each pair once."""
-    wanted: dict[tuple[int, str], None] = {}
-    for sample in samples:
-        if sample.alive:
-            wanted[sample.base, sample.spec.region] = None
-    _look(list(wanted), bases, parts.locator)
-    for sample in samples:
-        if not sample.alive:
-            continue
-        base = bases[sample.base]
-        found = base.boxes[sample.spec.region]
-        if not found:
-            message = f"No {sample.spec.region} was found in {base.facts['name']}."
-            sample.reject("no_region", message)
-            continue
-        sample.box = found[0]
-        if not parts.engines[sample.engine].needs_donor:
-            continue
-        for offset in range(1, len(bases)):
-            order = sorted(bases)
-            index = order[(order.index(sample.base) + offset) % len(order)]
-            if bases[index].facts["sha256"] == base.facts["sha256"]:
-                continue
-            if sample.spec.region not in bases[index].boxes:
-                _look([(index, sample.spec.region)], bases, parts.locator)
-            if bases[index].boxes[sample.spec.region]:
-                sample.donor = bases[index]
-                break
-
-
-def _look(wanted: list[tuple[int, str]], bases: dict[int, _Base], locator: Locator) -> None:
-    if not wanted:
-        return
-    images = [bases[index].pixels for index, _ in wanted]
-    boxes = locator.locate(images, [phrase for _, phrase in wanted])
-    for (index, phrase), found in zip(wanted, boxes, strict=True):
-        bases[index].boxes[phrase] = found
-
-
-def _segment(
-    samples: list[_Sample], bases: dict[int, _Base], parts: Parts, config: SynthesisConfig
-) -> None:
-    located = [sample for sample in samples if sample.alive and sample.box is not None]
-    if not located:
-        return
-    images = [bases[sample.base].pixels for sample in located]
-    boxes = [sample.box for sample in located if sample.box is not None]
-    masks = parts.segmenter.segment(images, boxes)
-    for sample, box, found in zip(located, boxes, masks, strict=True):
-        mask = ~found if config.mask_mode == "inverted" else found
-        share = float(mask.mean())
-        sample.mask = mask
-        sample.row |= {
-            "box": [box.left, box.top, box.right, box.bottom],
-            "box_score": box.score,
-            "mask_share": share,
-        }
-        if share < config.least_mask or not mask.any():
-            sample.reject("mask_empty", f"The mask of the {sample.spec.region} is empty.")
-        elif share > config.most_mask:
-            sample.reject("mask_full", f"The mask covers {share:.0%} of the picture.")
-
-
-def _make(
-    samples: list[_Sample],
-    bases: dict[int, _Base],
+def _make_fakes(
+    samples: Sequence[Sample],
+    bases: Mapping[int, OpenedBase],
     parts: Parts,
     config: SynthesisConfig,
     out: Path,
@@ -238,78 +124,46 @@ def _make(
     """Runs the engines and writes the files; returns pictures and seconds by engine."""
     spent: dict[str, list[float]] = {}
     for name, engine in parts.engines.items():
-        ready = [sample for sample in samples if sample.alive and sample.engine == name]
-        if engine.needs_donor:
-            for sample in ready:
-                if sample.donor is None:
-                    sample.reject("no_donor", f"No other picture shows a {sample.spec.region}.")
-            ready = [sample for sample in ready if sample.alive]
+        ready = [sample for sample in samples if sample.is_alive and sample.engine == name]
         for start in range(0, len(ready), engine.batch_size):
             batch = ready[start : start + engine.batch_size]
             begun = time.perf_counter()
-            results = engine.make([_job(sample, bases[sample.base]) for sample in batch])
+            results = engine.make([job_of(sample, bases[sample.base]) for sample in batch])
             entry = spent.setdefault(name, [0, 0.0])
             entry[0] += len(batch)
             entry[1] += time.perf_counter() - begun
             for sample, result in zip(batch, results, strict=True):
-                _finish(sample, bases[sample.base], result, engine, config, out)
+                if isinstance(result, Rejected):
+                    sample.reject(result.reason, result.message)
+                else:
+                    _finish(sample, bases[sample.base], result, engine, config, out)
     return spent
 
 
-def _job(sample: _Sample, base: _Base) -> Job:
-    assert sample.mask is not None and sample.box is not None
-    region, donor = sample.spec.region, sample.donor
-    return Job(
-        base=base.pixels,
-        mask=sample.mask,
-        region=region,
-        spec=sample.spec,
-        seed=sample.seed,
-        box=sample.box,
-        donor=donor.pixels if donor else None,
-        donor_box=donor.boxes[region][0] if donor else None,
-    )
-
-
-def paste_back(base: Pixels, made: Pixels, mask: Mask) -> Pixels:
-    """The made pixels where the mask allows them, the base's own everywhere else."""
-    return np.asarray(cv2.copyTo(made, mask.view(np.uint8), base.copy()), np.uint8)
-
-
-def changed_part(base: Pixels, fake: Pixels, mask: Mask) -> Mask:
-    """The part of the mask that the engine used, without the pinholes where it hit the old value.
-
-    A piece pasted into the background leaves most of the background as it was, and a mask that
-    says where to look must not say otherwise.
-    """
-    apart = np.asarray(cv2.absdiff(fake, base), np.uint8)  # ten times as fast as `any(axis=2)`
-    changed = ((apart[..., 0] | apart[..., 1] | apart[..., 2]) > 0).astype(np.uint8)
-    reach = max(3, min(mask.shape) // 16 | 1)  # odd, so that it lies centred
-    closed = cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
-    return np.asarray((closed > 0) & mask)
-
-
 def _finish(
-    sample: _Sample,
-    base: _Base,
-    result: Pixels | Rejected,
+    sample: Sample,
+    base: OpenedBase,
+    made: Pixels,
     engine: Engine,
     config: SynthesisConfig,
     out: Path,
 ) -> None:
+    """Pastes back and writes the files, or rejects what does not differ; completes the row."""
     assert sample.mask is not None
-    if isinstance(result, Rejected):
-        sample.reject(result.reason, result.message)
-        return
-    fake = paste_back(base.pixels, result, sample.mask)
-    mask = changed_part(base.pixels, fake, sample.mask)
-    share = float(mask.mean())
-    change = float(cv2.absdiff(fake, base.pixels)[mask].mean()) if mask.any() else 0.0
-    sample.row |= {"change": change, "mask_share": share}
-    if change < config.least_change:
+    fake = paste_back(base.pixels, made, sample.mask)
+    change = mean_change(base.pixels, fake, sample.mask)
+    if change < LEAST_CHANGE:
+        sample.row["change"] = change
         sample.reject("unchanged", f"The fake differs by {change:.2f} of 255 inside the mask.")
         return
-    kind = source_type(share)
+    mask = changed_part(base.pixels, fake, sample.mask)
+    share = float(mask.mean())
+    elements = [base.source_type]
+    if engine.is_composite:
+        elements.append((sample.donor or base).source_type)
+    source_type = source_type_of(
+        by_model=engine.model is not None, is_whole=share >= 1.0, elements=elements
+    )
     split, key = base.facts["split"], base.facts["sha256"][:16]
     name = f"{key}_{sample.spec.id}"
     places = {
@@ -318,9 +172,9 @@ def _finish(
         "mask": f"masks/{split}/{engine.name}/{name}.png",
     }
     _, png = cv2.imencode(".png", mask.astype(np.uint8) * 255)
-    files = {"fake": encode(fake, kind, config.quality), "mask": png.tobytes()}
+    files = {"fake": _encode(fake, source_type), "mask": png.tobytes()}
     if not base.is_written:
-        files["original"] = encode(base.pixels, base.kind, config.quality)
+        files["original"] = _encode(base.pixels, base.source_type)
         base.is_written = True
     for what, data in files.items():
         path = out / places[what]
@@ -330,9 +184,18 @@ def _finish(
     sample.row |= places
     sample.row |= {
         "status": "made",
-        "model": getattr(engine, "model", None),
-        "model_sha256": getattr(engine, "model_sha256", None),
+        "change": mean_change(base.pixels, fake, mask),
+        "mask_share": share,
+        "done_engine": engine.name,
+        "done_prompt": sample.spec.positive_prompt if engine.follows_prompt else None,
+        "done_model": engine.model,
+        "done_model_sha256": engine.model_sha256,
+        "stand_in": stand_in_for(sample.spec.operation, config),
         "donor": donor.get("name"),
         "donor_sha256": donor.get("sha256"),
-        "digital_source_type": kind,
+        "digital_source_type": source_type,
     }
+
+
+def _encode(pixels: Pixels, source_type: str) -> bytes:
+    return encode_jpeg(pixels, source_type, JPEG_QUALITY, packet_length=_PACKET_LENGTH)

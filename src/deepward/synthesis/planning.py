@@ -14,6 +14,8 @@ from deepward.techniques.specs import EditSpec
 __all__ = ["CHUNKS", "Plan"]
 
 CHUNKS = "chunks"  # folder of the rows of chunks that are done
+BASES_PER_CHUNK = 8  # that a worker takes at a time; donors come from the same chunk
+ATTEMPTS = 4  # samples tried per fake wanted before giving up
 _ENOUGH = 4  # bases in a chunk that find a donor among themselves
 _LENT = 3  # bases that are lent to a smaller chunk
 _LEARN_FROM = 48  # bases; more make a network no better
@@ -70,7 +72,7 @@ class Plan:
             once = max(usable, len(self.specs))
             return once, once
         wanted = min(self.config.max, pairs)
-        return wanted, min(wanted * self.config.attempts, pairs)
+        return wanted, min(wanted * ATTEMPTS, pairs)
 
     def _pair(self, sample: int) -> tuple[int, int]:
         """Base i mod n and spec i mod m; shifted by one whenever the pairs begin to repeat."""
@@ -92,8 +94,8 @@ class Plan:
         for split in sorted(by_split):
             members = by_split[split]
             chunks += [
-                members[first : first + self.config.chunk]
-                for first in range(0, len(members), self.config.chunk)
+                members[first : first + BASES_PER_CHUNK]
+                for first in range(0, len(members), BASES_PER_CHUNK)
             ]
         return [
             self._task(f"{number}-{index}", chunk, by_base) for index, chunk in enumerate(chunks)
@@ -102,7 +104,7 @@ class Plan:
     def _task(
         self, name: str, chunk: list[int], by_base: dict[int, list[dict[str, Any]]]
     ) -> dict[str, Any]:
-        neighbours = [] if len(chunk) >= 4 else self._neighbours(chunk)
+        neighbours = [] if len(chunk) >= _ENOUGH else self._neighbours(chunk)
         task: dict[str, Any] = {
             "config": asdict(self.config),
             "engines": self.engines,
@@ -127,7 +129,7 @@ class Plan:
             facts = self._facts(base)
             if base not in chunk and facts["reason"] is None and facts["split"] == split:
                 found.append(base)
-            if len(found) == 3:
+            if len(found) == _LENT:
                 break
         return found
 

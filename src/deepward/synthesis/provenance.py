@@ -1,87 +1,131 @@
-"""Marks in the files: every picture says what it is, and no mark is longer than another.
+"""The tables of a few-shot set: all about every sample, and what a domain's scan wants to know.
 
-Real and fake leave through one encoder with the same settings. The XMP packet names the IPTC
-digital source type and is filled up with spaces (which XMP provides for) to one length, so that
-the size of the metadata does not tell the label. Fakes are a little larger or smaller as files than
-their originals, by half a per cent or so; fill bytes make all files of one base equally long.
-
-Source: IPTC NewsCodes, digitalsourcetype; XMP specification part 1, section 7.3.2 (padding); ITU-T
-T.81, section B.1.1.2 (any number of fill bytes 0xFF may stand before a marker).
+What was asked and what was done stand side by side: `asked_*` is the edit spec's, `done_*` the
+engine's. A `stand_in` says why they differ.
 """
 
-import io
-import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from PIL import Image
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from deepward.synthesis.parts import Pixels
+from deepward.domains.layout import escape_path
+from deepward.files import canonical_json
+from deepward.synthesis.config import SynthesisConfig
+from deepward.synthesis.prompts import RefusedSpec
 
-__all__ = [
-    "CAPTURE",
-    "COMPOSITE",
-    "GENERATED",
-    "SUBSAMPLING",
-    "encode",
-    "lengthen",
-    "source_type",
-    "stated",
-]
+__all__ = ["SCHEMA", "read_rows", "write_tables"]
 
-CAPTURE = "digitalCapture"
-COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
-GENERATED = "trainedAlgorithmicMedia"
-SUBSAMPLING = "4:2:0"
-_PACKET = 1024  # bytes
-_VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-_STATED = re.compile(rb"cv\.iptc\.org/newscodes/digitalsourcetype/([A-Za-z]{3,60})")
+SCHEMA = pa.schema(
+    [
+        ("sample", pa.int64()),
+        ("status", pa.string()),  # made, rejected
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("split", pa.string()),
+        ("role", pa.string()),  # support, query
+        ("fake", pa.string()),
+        ("original", pa.string()),
+        ("mask", pa.string()),
+        ("sha256", pa.string()),
+        ("original_sha256", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("base", pa.string()),
+        ("base_sha256", pa.string()),
+        ("base_group", pa.string()),
+        ("base_notes", pa.string()),
+        ("donor", pa.string()),
+        ("donor_sha256", pa.string()),
+        ("spec_id", pa.string()),
+        ("pattern", pa.string()),
+        ("region", pa.string()),
+        ("strength", pa.float64()),
+        ("spec_seed", pa.int64()),
+        ("chunk_ids", pa.list_(pa.string())),
+        ("asked_technique", pa.string()),
+        ("asked_operation", pa.string()),
+        ("asked_positive_prompt", pa.string()),
+        ("asked_negative_prompt", pa.string()),
+        ("done_engine", pa.string()),  # also the technique that the domain gives the sample
+        ("done_prompt", pa.string()),  # none where the engine does not follow it
+        ("done_model", pa.string()),
+        ("done_model_sha256", pa.string()),
+        ("stand_in", pa.string()),
+        ("locator", pa.string()),
+        ("segmenter", pa.string()),
+        ("seed", pa.int64()),
+        ("box", pa.list_(pa.float64())),
+        ("box_score", pa.float64()),
+        ("mask_mode", pa.string()),
+        ("mask_share", pa.float64()),
+        ("change", pa.float64()),
+        ("digital_source_type", pa.string()),
+    ]
+)
+
+# Fields of an edit spec that the table names otherwise.
+_COLUMNS = {
+    "id": "spec_id",
+    "seed": "spec_seed",
+    "technique": "asked_technique",
+    "operation": "asked_operation",
+    "positive_prompt": "asked_positive_prompt",
+    "negative_prompt": "asked_negative_prompt",
+}
 
 
-def stated(data: bytes) -> str | None:
-    """The digital source type that a file's bytes state, or None."""
-    found = _STATED.search(data)
-    return found[1].decode() if found else None
-
-
-def source_type(mask_share: float) -> str:
-    """Of a fake: wholly generated, or a composite where some of the original is left."""
-    return GENERATED if mask_share >= 1.0 else COMPOSITE
-
-
-def _packet(kind: str) -> bytes:
-    head = (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
-        'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
-        'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">'
-        f"<Iptc4xmpExt:DigitalSourceType>{_VOCABULARY}{kind}</Iptc4xmpExt:DigitalSourceType>"
-        "</rdf:Description></rdf:RDF></x:xmpmeta>"
-    ).encode()
-    tail = b'<?xpacket end="w"?>'
-    return head + b" " * (_PACKET - len(head) - len(tail)) + tail
-
-
-def encode(pixels: Pixels, kind: str, quality: int) -> bytes:
-    """The JPEG file of one picture, real or fake.
+def write_tables(
+    folder: Path,
+    rows: Sequence[dict[str, Any]],
+    refused: Sequence[RefusedSpec],
+    config: SynthesisConfig,
+) -> None:
+    """Writes `metadata.parquet` and `metadata.jsonl`.
 
     Args:
-        pixels: (H, W, 3) uint8 RGB.
-        kind: its digital source type.
-        quality: 1 to 100.
+        folder: to write into.
+        rows: of the samples, in their order.
+        refused: entries that were no edit specs; their rows have no sample number.
+        config: of the run.
     """
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(
-        buffer,
-        "JPEG",
-        quality=quality,
-        subsampling=SUBSAMPLING,
-        optimize=False,
-        xmp=_packet(kind),
+    whole = [_whole(row, config) for row in rows]
+    for entry in refused:
+        bad = {"status": "rejected", "reason": "bad_spec", "message": entry.message}
+        whole.append(bad | {"spec_id": entry.id})
+    table = pa.Table.from_pylist(
+        [{name: row.get(name) for name in SCHEMA.names} for row in whole], schema=SCHEMA
     )
-    return buffer.getvalue()
+    pq.write_table(table, folder / "metadata.parquet", compression="zstd")
+    groups: dict[str, str] = {}
+    for row in rows:
+        if row["status"] == "made":
+            groups[row["original"]] = groups[row["fake"]] = row["base_group"]
+    lines = [{"path": path, "group": group} for path, group in sorted(groups.items())]
+    (folder / "metadata.jsonl").write_text(
+        "".join(canonical_json(line) + "\n" for line in lines), encoding="utf-8"
+    )
 
 
-def lengthen(data: bytes, length: int) -> bytes:
-    """The same JPEG picture in a file of `length` bytes: fill bytes before its last marker."""
-    if not data.endswith(b"\xff\xd9") or len(data) > length:
-        raise ValueError(f"{len(data)} bytes of JPEG cannot be made {length}")
-    return data[:-2] + b"\xff" * (length - len(data)) + data[-2:]
+def read_rows(folder: Path) -> list[dict[str, Any]]:
+    """All rows of a set's table."""
+    rows: list[dict[str, Any]] = pq.read_table(folder / "metadata.parquet").to_pylist()
+    return rows
+
+
+def _whole(row: dict[str, Any], config: SynthesisConfig) -> dict[str, Any]:
+    spec = {_COLUMNS.get(name, name): value for name, value in row["spec"].items()}
+    role = None
+    if row["split"] is not None:
+        role = "query" if row["split"] == "test" else "support"
+    return {
+        **spec,
+        **{name: value for name, value in row.items() if name != "spec"},
+        "role": role,
+        "message": escape_path(row["message"]) if "message" in row else None,
+        "locator": config.locator,
+        "segmenter": config.segmenter,
+        "mask_mode": "inverted" if config.inverted else "normal",
+    }

@@ -17,14 +17,15 @@ from typing import Any
 from deepward.domains.layout import SPLITS
 from deepward.errors import SynthesisError
 from deepward.files import canonical_json, sha256_bytes, write_json
+from deepward.pictures.marks import lengthen
 from deepward.synthesis.bases import ListedBase
 from deepward.synthesis.config import SynthesisConfig
+from deepward.synthesis.models import weights_hash
 from deepward.synthesis.pipeline import WORKERS
 from deepward.synthesis.planning import CHUNKS
 from deepward.synthesis.prompts import RefusedSpec
-from deepward.synthesis.provenance import lengthen
-from deepward.synthesis.weights import weights_hash
 from deepward.techniques.specs import EditSpec
+from deepward.versions import code_version
 
 __all__ = [
     "READY",
@@ -54,15 +55,13 @@ def recipe_of(
     bases: Sequence[ListedBase],
 ) -> dict[str, Any]:
     """What decides the bytes; the contents of the bases are checked chunk by chunk."""
-    here = Path(__file__).parent
-    code = b"".join(path.read_bytes() for path in sorted(here.rglob("*.py")))
     listing = [[base.name, base.split, base.group, base.reason] for base in bases]
     recipe: dict[str, Any] = {
         "config": asdict(config),
         "specs": [spec.model_dump(mode="json") for spec in specs],
         "refused": [asdict(entry) for entry in refused],
         "bases": sha256_bytes(canonical_json(listing).encode()),
-        "code": sha256_bytes(code),
+        "code": code_version("deepward.synthesis.dataset"),
         "versions": _versions(config),
         "weights": _weights(config),
     }
@@ -175,8 +174,8 @@ def _versions(config: SynthesisConfig) -> dict[str, str]:
 
 def _weights(config: SynthesisConfig) -> dict[str, str]:
     used = {
-        "grounding_dino": config.grounding_dino if config.locator == "grounding_dino" else None,
-        "sam": config.sam if config.segmenter == "sam" else None,
+        "grounding_dino": config.grounding_dino,
+        "sam": config.sam,
         "inpainting": config.inpainting,
     }
     return {name: weights_hash(place) for name, place in used.items() if place is not None}

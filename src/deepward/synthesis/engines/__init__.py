@@ -14,7 +14,7 @@ from deepward.synthesis.engines.retouch import retouch
 from deepward.synthesis.engines.self_blend import self_blend
 from deepward.synthesis.engines.splice import splice
 from deepward.synthesis.engines.swap import swap
-from deepward.synthesis.parts import Engine, Pixels
+from deepward.synthesis.interfaces import Engine, Pixels
 
 __all__ = ["ENGINES", "prepare_engines"]
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.synthesis.parts import Job, Pixels, Rejected
+from deepward.synthesis.interfaces import Job, Pixels, Rejected
 from deepward.synthesis.pasting import LEAST_CHANGE, mean_change
 
 __all__ = ["Attempt", "PixelEngine"]
@@ -34,6 +34,7 @@ class PixelEngine:
     attempt: Attempt
     is_composite: bool = True
     needs_donor: bool = False
+    follows_prompt: bool = False
     batch_size: int = 8
     model: str | None = None
     model_sha256: str | None = None

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.synthesis.faces import Face, find_faces
-from deepward.synthesis.parts import Job, Mask
+from deepward.synthesis.interfaces import Job, Mask
+from deepward.synthesis.locate.faces import Face, find_faces
 
 __all__ = [
     "Floats",

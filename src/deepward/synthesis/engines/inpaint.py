@@ -1,8 +1,8 @@
 """Inpainting by a diffusion model: the change wanted is painted into the region.
 
 Any diffusers inpainting pipeline (Stable Diffusion 1.5, 2, XL …) from a folder. The picture and
-its mask are scaled to one square, painted, scaled back, and faded in inside the mask, so that the
-model's encoder and decoder leave no trace outside it.
+its mask are scaled to the square that the model was trained on, painted, scaled back, and faded in
+inside the mask, so that the model's encoder and decoder leave no trace outside it.
 
 Source: Rombach et al., High-Resolution Image Synthesis with Latent Diffusion Models, CVPR 2022.
 """
@@ -11,85 +11,72 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from deepward.synthesis.config import SynthesisConfig
-from deepward.synthesis.parts import Job, Mask, Pixels, Rejected
-from deepward.synthesis.weights import device_of, dtype_of, loading, weights_hash
+from deepward.synthesis.engines.blending import Floats, blend, feathered
+from deepward.synthesis.interfaces import Job, Mask, Pixels, Rejected
+from deepward.synthesis.models import device_of, loading, weights_hash
 
 __all__ = ["InpaintEngine", "fade"]
+
+_GUIDANCE = 7.5
+_FEATHER = 8  # pixels over which the region fades in
 
 
 class InpaintEngine:
     """Paints an edit spec's positive prompt into the mask.
 
-    Attributes:
-        model: name of the folder that the pipeline came from.
+    Args:
+        pipeline: of diffusers, on its device.
+        model: name of the folder that it came from.
         model_sha256: of all its files.
+        steps: of denoising, at full strength.
+        batch_size: pictures at a time.
     """
 
     name = "inpaint"
-    operations = frozenset({"inpaint", "swap", "resynthesize", "retouch", "splice"})
+    is_composite = False
     needs_donor = False
+    follows_prompt = True
 
     def __init__(
-        self,
-        pipeline: Any,
-        *,
-        model: str,
-        model_sha256: str,
-        device: str = "cpu",
-        side: int = 512,
-        steps: int = 50,
-        guidance: float = 7.5,
-        feather: int = 8,
-        batch_size: int = 4,
+        self, pipeline: Any, *, model: str, model_sha256: str, steps: int = 50, batch_size: int = 4
     ) -> None:
         self.pipeline = pipeline
         self.model = model
         self.model_sha256 = model_sha256
-        self.device = device
-        self.side = side
         self.steps = steps
-        self.guidance = guidance
-        self.feather = feather
         self.batch_size = batch_size
+        network = getattr(pipeline, "unet", None) or pipeline.transformer
+        self.side = int(network.config.sample_size * pipeline.vae_scale_factor)
 
     @classmethod
     def load(cls, config: SynthesisConfig) -> "InpaintEngine":
-        """Loads the folder that the configuration names.
+        """Loads the folder that the configuration names; bfloat16 on a GPU, else float32.
 
         Raises:
             SynthesisError: it cannot be loaded.
         """
         import diffusers
+        import torch
 
         automatic: Any = diffusers.AutoPipelineForInpainting
         place = str(config.inpainting)
         device = device_of(config)
+        dtype = torch.float32 if device == "cpu" else torch.bfloat16
         with loading("inpainting", place):
             pipeline = automatic.from_pretrained(
-                place, dtype=dtype_of(config), use_safetensors=True, local_files_only=True
+                place, dtype=dtype, use_safetensors=True, local_files_only=True
             )
             pipeline.set_progress_bar_config(disable=True)
-            if config.attention_slicing:
-                pipeline.enable_attention_slicing()
-            if config.offload and device != "cpu":
-                pipeline.enable_model_cpu_offload(device=device)
-            else:
-                pipeline.to(device)
+            pipeline.to(device)
         return cls(
             pipeline,
             model=os.path.basename(os.path.abspath(place)),
             model_sha256=weights_hash(place),
-            device=device,
-            side=config.diffusion_side,
             steps=config.diffusion_steps,
-            guidance=config.guidance,
-            feather=config.feather,
             batch_size=config.batch_size,
         )
 
@@ -121,36 +108,39 @@ class InpaintEngine:
             width=self.side,
             strength=max(strength, 1.0 / self.steps),  # fewer than one step is an error
             num_inference_steps=self.steps,
-            guidance_scale=self.guidance,
+            guidance_scale=_GUIDANCE,
             generator=generators,
-            output_type="pil",
+            output_type="np",  # a picture would turn what is no number to black
         )
         flagged = getattr(output, "nsfw_content_detected", None) or [False] * len(jobs)
-        results: list[Pixels | Rejected] = []
-        for job, image, is_flagged in zip(jobs, output.images, flagged, strict=True):
-            if is_flagged:
-                results.append(Rejected("refused_by_model", "The model's safety check refused it."))
-                continue
-            height, width = job.base.shape[:2]
-            painted = np.asarray(
-                image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
-            )
-            results.append(fade(job.base, painted, job.mask, self.feather))
-        return results
+        return [
+            Rejected("refused_by_model", "The model's safety check refused it.")
+            if is_flagged
+            else _faded_in(job, image)
+            for job, image, is_flagged in zip(jobs, output.images, flagged, strict=True)
+        ]
+
+
+def _faded_in(job: Job, painted: Floats) -> Pixels | Rejected:
+    """What the model painted, (side, side, 3) in [0, 1], in the picture; or what is wrong with it.
+
+    Decoders in half precision overflow now and then: to values that are no numbers, or to black.
+    """
+    if not np.isfinite(painted).all():
+        return Rejected("not_finite", "The model's picture holds values that are no numbers.")
+    levels = (painted * 255).round().astype(np.uint8)
+    if not levels.any():
+        return Rejected("black", "The model's picture is black.")
+    height, width = job.base.shape[:2]
+    scaled = Image.fromarray(levels).resize((width, height), Image.Resampling.LANCZOS)
+    return fade(job.base, np.asarray(scaled), job.mask, _FEATHER)
 
 
 def fade(base: Pixels, painted: Pixels, mask: Mask, feather: int) -> Pixels:
-    """The base outside the mask; inside, the painted picture fades in over `feather` pixels.
-
-    The picture's sides are no seam: there, nothing fades.
-    """
-    share: NDArray[np.float32] = mask.astype(np.float32)
-    if feather > 0:
-        framed = np.pad(mask.astype(np.uint8), 1, mode="edge")
-        distance = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1]
-        share = np.clip(distance / (feather + 1), 0, 1).astype(np.float32)
-    mixed = base + share[..., None] * (painted.astype(np.float32) - base)
-    return np.where(mask[..., None], np.clip(np.rint(mixed), 0, 255), base).astype(np.uint8)
+    """The base outside the mask; inside, the painted picture fades in over `feather` pixels."""
+    alpha = feathered(mask, feather)
+    mixed = blend(base.astype(np.float32), painted.astype(np.float32), alpha)
+    return np.rint(mixed).astype(np.uint8)
 
 
 def _mask_image(mask: Mask) -> Image.Image:

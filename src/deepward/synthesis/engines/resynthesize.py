@@ -12,7 +12,7 @@ from deepward.errors import SynthesisError
 from deepward.files import atomic_file, sha256_file
 from deepward.synthesis.engines.attempts import PixelEngine
 from deepward.synthesis.engines.blending import Floats, Window, blend, feathered
-from deepward.synthesis.parts import Job, Pixels
+from deepward.synthesis.interfaces import Job, Pixels
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from deepward.synthesis.engines.blending import Floats, Window, blend, face_in, feathered
-from deepward.synthesis.parts import Job, Mask
-from deepward.synthesis.regions import regions_in
+from deepward.synthesis.interfaces import Job, Mask
+from deepward.synthesis.locate.regions import regions_in
 
 __all__ = ["retouch", "ways_in"]
 

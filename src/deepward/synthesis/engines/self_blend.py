@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepward.synthesis.engines.blending import Floats, Window, blend, face_in, feathered
-from deepward.synthesis.faces import Face
-from deepward.synthesis.parts import Job, Mask, Rejected
-from deepward.synthesis.regions import FACE_HULL, INNER_HULL, OUTLINES
+from deepward.synthesis.interfaces import Job, Mask, Rejected
+from deepward.synthesis.locate.faces import Face
+from deepward.synthesis.locate.regions import FACE_HULL, INNER_HULL, OUTLINES
 
 __all__ = ["jittered", "self_blend", "shifted"]
 

@@ -21,9 +21,9 @@ from deepward.synthesis.engines.blending import (
     match_colour,
 )
 from deepward.synthesis.engines.swap import aligned, donor_face, lit
-from deepward.synthesis.faces import Face, find_faces
-from deepward.synthesis.parts import Job, Mask, Rejected
-from deepward.synthesis.regions import INNER_HULL, OUTLINES
+from deepward.synthesis.interfaces import Job, Mask, Rejected
+from deepward.synthesis.locate.faces import Face, find_faces
+from deepward.synthesis.locate.regions import INNER_HULL, OUTLINES
 
 __all__ = ["splice"]
 

@@ -21,9 +21,9 @@ from deepward.synthesis.engines.blending import (
     least_seam,
     match_colour,
 )
-from deepward.synthesis.faces import Face, find_faces
-from deepward.synthesis.parts import Box, Job, Mask, Pixels, Rejected
-from deepward.synthesis.regions import FACE_HULL, INNER_HULL
+from deepward.synthesis.interfaces import Box, Job, Mask, Pixels, Rejected
+from deepward.synthesis.locate.faces import Face, find_faces
+from deepward.synthesis.locate.regions import FACE_HULL, INNER_HULL
 
 __all__ = ["aligned", "donor_face", "lit", "swap"]
 

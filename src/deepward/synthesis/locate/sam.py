@@ -12,8 +12,8 @@ import numpy as np
 
 from deepward.errors import SynthesisError
 from deepward.synthesis.config import SynthesisConfig
-from deepward.synthesis.parts import Box, Mask, Pixels, Segmenter
-from deepward.synthesis.weights import device_of, loading
+from deepward.synthesis.interfaces import Box, Mask, Pixels, Segmenter
+from deepward.synthesis.models import device_of, loading
 
 __all__ = ["SamPredictorSegmenter", "SamTransformersSegmenter", "load_sam"]
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from deepward.synthesis.config import SynthesisConfig
-from deepward.synthesis.parts import Box, Pixels
-from deepward.synthesis.weights import device_of, loading
+from deepward.synthesis.interfaces import Box, Pixels
+from deepward.synthesis.models import device_of, loading
 
 __all__ = ["FACE_PHRASE", "GroundingDinoLocator"]
 
+BOX_THRESHOLD, TEXT_THRESHOLD = 0.3, 0.25
 FACE_PHRASE = "person face"  # finds more than "face" alone, which is on clocks and cliffs too
 
 
@@ -28,14 +29,10 @@ class GroundingDinoLocator:
         model: Any,
         processor: Any,
         *,
-        box_threshold: float = 0.3,
-        text_threshold: float = 0.25,
         batch_size: int = 4,
     ) -> None:
         self.model = model
         self.processor = processor
-        self.box_threshold = box_threshold
-        self.text_threshold = text_threshold
         self.batch_size = batch_size
 
     @classmethod
@@ -58,8 +55,6 @@ class GroundingDinoLocator:
         return cls(
             model,
             processor,
-            box_threshold=config.box_threshold,
-            text_threshold=config.text_threshold,
             batch_size=config.batch_size,
         )
 
@@ -84,8 +79,8 @@ class GroundingDinoLocator:
         results = self.processor.post_process_grounded_object_detection(
             outputs,
             inputs["input_ids"],
-            threshold=self.box_threshold,
-            text_threshold=self.text_threshold,
+            threshold=BOX_THRESHOLD,
+            text_threshold=TEXT_THRESHOLD,
             target_sizes=[image.shape[:2] for image in images],
         )
         return [

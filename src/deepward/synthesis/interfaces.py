@@ -105,21 +105,35 @@ class Engine(Protocol):
     """Makes fakes.
 
     Attributes:
-        name: of the engine, as it stands in folders and tables.
-        operations: of edit specs that it can carry out.
+        name: of the one operation that it carries out; the folder of its fakes, and so what the
+            domain calls their technique.
+        is_composite: whether a fake mixes pixels of two pictures, or of a picture and a changed
+            copy of it.
         needs_donor: jobs without a donor are rejected.
+        follows_prompt: whether the positive prompt is what it makes; else it is not done.
         batch_size: how many jobs it likes at a time.
+        model, model_sha256: the trained model that makes the new pixels; None where none does.
     """
 
-    name: str
-    operations: frozenset[str]
-    needs_donor: bool
-    batch_size: int
+    @property
+    def name(self) -> str: ...
+    @property
+    def is_composite(self) -> bool: ...
+    @property
+    def needs_donor(self) -> bool: ...
+    @property
+    def follows_prompt(self) -> bool: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def model_sha256(self) -> str | None: ...
 
     def make(self, jobs: Sequence[Job]) -> list[Pixels | Rejected]:
         """One full picture of its base's size per job, or why there is none.
 
-        Nothing outside the mask changes; the way from the old pixels to the new ones, if soft,
-        lies inside it.
+        The way from the old pixels to the new ones, if soft, lies inside the mask; what is outside
+        it is pasted back afterwards, whatever the engine made there.
         """
         ...

@@ -1,8 +1,12 @@
-"""Pretrained weights from a folder: found, named by their content, loaded without unpickling."""
+"""What a run works with: locator, segmenter and engines, loaded as its configuration names them.
+
+Pretrained weights lie in folders; they are named by their content and loaded without unpickling.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +14,60 @@ from typing import Any
 from deepward.errors import SynthesisError
 from deepward.files import canonical_json, sha256_bytes, sha256_file
 from deepward.synthesis.config import SynthesisConfig
+from deepward.synthesis.interfaces import Engine, Locator, Segmenter
 
-__all__ = ["device_of", "dtype_of", "loading", "weights_hash"]
+__all__ = ["Parts", "device_of", "load_parts", "loading", "weights_hash"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three exchangeable parts of one run; engines by name."""
+
+    locator: Locator
+    segmenter: Segmenter
+    engines: Mapping[str, Engine]
+
+
+def load_parts(config: SynthesisConfig, names: Sequence[str], folder: Path) -> Parts:
+    """Loads what the configuration names, models included.
+
+    Args:
+        config: of the run.
+        names: of the engines that are needed.
+        folder: of what engines learned from the run's bases (`prepare_engines`).
+
+    Raises:
+        SynthesisError: weights cannot be loaded.
+    """
+    from deepward.synthesis.engines import ENGINES
+
+    locator: Locator
+    segmenter: Segmenter
+    if config.grounding_dino is not None:
+        from deepward.synthesis.locate.grounding import GroundingDinoLocator
+
+        locator = GroundingDinoLocator.load(config)
+    else:
+        from deepward.synthesis.locate.faces import CascadeLocator
+
+        locator = CascadeLocator()
+    if config.sam is not None:
+        from deepward.synthesis.locate.sam import load_sam
+
+        segmenter = load_sam(config)
+    else:
+        from deepward.synthesis.locate.grabcut import GrabCutSegmenter
+
+        segmenter = GrabCutSegmenter()
+    engines: dict[str, Engine] = {}
+    for name in names:
+        if name == "inpaint":
+            from deepward.synthesis.engines.inpaint import InpaintEngine
+
+            engines[name] = InpaintEngine.load(config)
+        else:
+            engines[name] = ENGINES[name](folder)
+    return Parts(locator, segmenter, engines)
 
 
 def device_of(config: SynthesisConfig) -> str:
@@ -27,15 +83,6 @@ def device_of(config: SynthesisConfig) -> str:
     if config.device.startswith("cuda") and not torch.cuda.is_available():
         raise SynthesisError(f"device is {config.device}, but torch finds no GPU here.")
     return config.device
-
-
-def dtype_of(config: SynthesisConfig) -> Any:
-    """The torch dtype of the inpainting model: bfloat16 on a GPU, unless one is set."""
-    import torch
-
-    if config.dtype == "auto":
-        return torch.float32 if device_of(config) == "cpu" else torch.bfloat16
-    return getattr(torch, config.dtype)
 
 
 def weights_hash(place: str) -> str:

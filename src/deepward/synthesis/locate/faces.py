@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.synthesis.parts import Box, Mask, Pixels
-from deepward.synthesis.regions import OUTLINES, regions_in
+from deepward.synthesis.interfaces import Box, Mask, Pixels
+from deepward.synthesis.locate.regions import OUTLINES, regions_in
 
 __all__ = ["CascadeLocator", "Face", "find_faces", "forget_faces"]
 

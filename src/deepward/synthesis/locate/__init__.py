@@ -1,0 +1,1 @@
+"""Where a phrase is in a picture: locators give boxes, segmenters turn them into masks."""
