@@ -93,7 +93,7 @@ def xmp_packet(source_type: str, length: int = 0) -> bytes:
 def encode_jpeg(
     pixels: NDArray[np.uint8], source_type: str, quality: int, *, packet_length: int = 0
 ) -> bytes:
-    """The marked JPEG file of one picture; the same settings whatever it shows.
+    """The marked JPEG file of one picture; with the same settings whatever it shows.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.

@@ -89,8 +89,8 @@ def _make_chunk(task: dict[str, Any]) -> dict[str, Any]:
     samples = [begin_sample(plan, task["bases"], config) for plan in task["samples"]]
     for sample in samples:
         if sample.base in refusals:
-            refusal = refusals[sample.base]
-            sample.reject(refusal.reason, refusal.message)
+            refused = refusals[sample.base]
+            sample.reject(refused.reason, refused.message)
         else:
             base = bases[sample.base]
             height, width = base.pixels.shape[:2]
