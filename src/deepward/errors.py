@@ -4,14 +4,15 @@
     ├── UsageError              the request itself is wrong (the command exits with 2)
     └── WorkError               the request was right, the work failed (the command exits with 1)
         ├── DomainError         a data set on disk cannot be used as it is
-        ├── UnreadableImage     one file is not a picture that can be trusted; carries the reason
         ├── DetectorFileError   a detector file is missing, damaged, or newer than this code
         ├── TrainingError       training cannot start or has diverged
         ├── AgentError          the agents could not finish: a backend failed, or a budget ended
         ├── EvaluationError     a metric cannot be computed from what was given
         ├── KnowledgeError      the knowledge base cannot be built, opened or asked
         ├── SynthesisError      fakes cannot be made from these prompts, pictures or models
-        └── UnreadableDocument  one document gives no usable text; carries the reason
+        └── UnreadableFile      one file gives nothing that can be used; carries the reason
+            ├── UnreadableImage     it is no picture that can be trusted
+            └── UnreadableDocument  it gives no text
 
 Messages are sentences for people: what was found, where, and what to do.
 """
@@ -26,6 +27,7 @@ __all__ = [
     "SynthesisError",
     "TrainingError",
     "UnreadableDocument",
+    "UnreadableFile",
     "UnreadableImage",
     "UsageError",
     "WorkError",
@@ -48,16 +50,20 @@ class DomainError(WorkError):
     """A domain folder is missing, empty, or not laid out as a domain."""
 
 
-class UnreadableImage(WorkError):
-    """One file is not a picture that can be trusted.
+class UnreadableFile(WorkError):
+    """One file from outside gives nothing that can be used.
 
     Attributes:
-        reason: short stable code for tables and counts, such as `truncated` or `not_an_image`.
+        reason: short stable code for tables and counts, a key of `intake.reasons.REASONS`.
     """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class UnreadableImage(UnreadableFile):
+    """One file is not a picture that can be trusted."""
 
 
 class DetectorFileError(WorkError):
@@ -76,16 +82,8 @@ class KnowledgeError(WorkError):
     """The knowledge base cannot be built, opened or asked."""
 
 
-class UnreadableDocument(WorkError):
-    """One file or page gives no text that can be used.
-
-    Attributes:
-        reason: short stable code for tables and counts, such as `encrypted` or `no_text`.
-    """
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
+class UnreadableDocument(UnreadableFile):
+    """One file or page gives no text that can be used."""
 
 
 class AgentError(WorkError):

@@ -132,7 +132,7 @@ def test_every_part_is_there_in_words(text: str) -> None:
         "reals only",
         "not possible",
         "not audited",
-        "3 × ends before the picture is complete",
+        "3 × ends before it is complete",
         "quality 0.93",
         "faces (9 train real).",
         "new to it",

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from deepward.errors import KnowledgeError
+from deepward.intake import pool
+from deepward.intake.reasons import REASONS
 from deepward.knowledge import inventory
 from deepward.knowledge.folders import Folder, list_files
 from deepward.knowledge.inventory import Inventory, scan_documents
-from deepward.knowledge.reading import REASONS, read_document
+from deepward.knowledge.reading import read_document
 from tests.knowledge import samples
 from tests.knowledge.made import made_text
 
@@ -320,13 +322,13 @@ def test_odd_names_are_kept_apart_and_read_back(scan, folder):
 @pytest.mark.slow
 def test_a_file_that_never_ends_costs_its_time_and_nothing_else(scan, folder, monkeypatch):
     (folder / "endless.pdf").write_bytes(samples.endless_pdf())
-    monkeypatch.setattr(inventory, "_CPU_SECONDS", 4.0)
+    monkeypatch.setattr(inventory, "_SECONDS", 4.0)
     found, _ = scan(workers=2)
     assert reasons(found) == {"endless.pdf": "too_slow"}
     assert len(list(found.documents())) == 5
     (folder / "again.pdf").write_bytes(samples.endless_pdf() + b"\n")
-    monkeypatch.setattr(inventory, "_CPU_SECONDS", 1000.0)  # as if it hung where no signal reaches
-    monkeypatch.setattr(inventory, "_PATIENCE", 4.0)
+    monkeypatch.setattr(inventory, "_SECONDS", 1000.0)  # as if it hung without computing
+    monkeypatch.setattr(pool, "_BY_THE_CLOCK", 0.004)
     found, _ = scan(workers=1)
     assert reasons(found) == dict.fromkeys(("endless.pdf", "again.pdf"), "too_slow")
     assert len(list(found.documents())) == 5

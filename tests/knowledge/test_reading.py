@@ -7,9 +7,10 @@ import pytest
 
 from deepward.errors import UnreadableDocument
 from deepward.files import sha256_bytes
+from deepward.intake.reasons import REASONS
 from deepward.knowledge.documents import Document
 from deepward.knowledge.paragraphs import join_pages
-from deepward.knowledge.reading import REASONS, read_bytes, read_document
+from deepward.knowledge.reading import read_bytes, read_document
 from tests.knowledge import samples
 
 FACTS = {"origin": "folder:/papers", "kind": "local"}

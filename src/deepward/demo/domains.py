@@ -13,6 +13,7 @@ its own camera, and one of reals only.
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -185,14 +186,12 @@ def _draw(tasks: list[dict[str, Any]], workers: int) -> Iterator[int]:
         finally:
             cv2.setNumThreads(threads)
         return
-    batches = [list(range(start, min(start + 4, len(tasks)))) for start in range(0, len(tasks), 4)]
-    function = f"{draw_files.__module__}:{draw_files.__name__}"
-    for answers in run_tasks(function, tasks, workers=workers, batches=batches):
+    with closing(run_tasks(draw_files, tasks, workers=workers)) as answers:
         for number, answer in answers:
             if isinstance(answer, Failure):
-                raise WorkError(f"The process that drew {tasks[number]} ended: {answer.reason}.")
-        done += len(answers)
-        yield done
+                raise WorkError(f"{tasks[number]} was not drawn: {answer.detail}")
+            done += 1
+            yield done
 
 
 def _finish(folder: Path, recipe: dict[str, Any], pictures: list[DemoPicture]) -> None:

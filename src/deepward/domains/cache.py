@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from deepward.domains.manifest import Manifest
+from deepward.domains.measure import decode_into
 from deepward.errors import DomainError
 from deepward.files import atomic_file, canonical_json, sha256_bytes
 from deepward.intake.pool import Failure, run_tasks
@@ -34,7 +35,6 @@ __all__ = ["PixelCache", "build_cache"]
 
 _VERSION = "1"
 _ALIGN = 64
-_BATCH_BYTES = 8 * 2**20
 
 
 class PixelCache:
@@ -195,18 +195,16 @@ def _fill(
             [os.path.realpath(manifest.file(files[key])), key, *plan.entries[key], str(partial)]
             for key in missing
         ]
-        function = "deepward.domains.measure:decode_into"
-        for batch in run_tasks(function, tasks, workers=workers, batches=_batches(tasks)):
-            for number, result in batch:
-                if isinstance(result, Failure | str):
-                    reason = result.reason if isinstance(result, Failure) else result
+        with contextlib.closing(run_tasks(decode_into, tasks, workers=workers)) as results:
+            for number, result in results:
+                if isinstance(result, Failure):
                     raise DomainError(
-                        f"{tasks[number][0]} is no longer what the manifest says ({reason}); "
-                        f"scan the domain {manifest.domain} again."
+                        f"{tasks[number][0]} is no longer what the manifest says "
+                        f"({result.detail}); scan the domain {manifest.domain} again."
                     )
                 note(missing[number], result)
-            notes.flush()
-            progress(Advance(task, len(sums), len(plan.entries), "file"))
+                notes.flush()
+                progress(Advance(task, len(sums), len(plan.entries), "file"))
         os.fsync(data.fileno())
     os.replace(partial, folder / plan.file_name)
     table = pa.table(
@@ -249,19 +247,6 @@ def _resume(partial: Path, journal: Path, plan: _Plan) -> dict[str, int]:
                 if zlib.crc32(part) == int(text):
                     sums[key] = int(text)
     return sums
-
-
-def _batches(tasks: list[list[Any]]) -> Iterator[list[int]]:
-    batch: list[int] = []
-    weight = 0
-    for number, (_, _, height, width, _, _) in enumerate(tasks):
-        batch.append(number)
-        weight += height * width * 3
-        if weight >= _BATCH_BYTES:
-            yield batch
-            batch, weight = [], 0
-    if batch:
-        yield batch
 
 
 def _remove_others(folder: Path, plan: _Plan) -> None:

@@ -71,9 +71,6 @@ def _measure(path: str, with_landmarks: bool) -> dict[str, Any]:
     except UnreadableImage as error:
         row["quarantine"] = error.reason
         return row
-    except MemoryError:
-        row["quarantine"] = "too_much_memory"
-        return row
     notes = list(decoded.notes)
     if PurePosixPath(os.path.basename(path)).suffix.lower() not in EXTENSIONS[decoded.container]:
         notes = sorted([*notes, "wrong_extension"])
@@ -98,25 +95,25 @@ def _see_file(path: str) -> Sight:
     return see(decode_image(read_bytes(path)).pixels)
 
 
-def decode_into(task: list[Any]) -> int | str:
+def decode_into(task: list[Any]) -> int:
     """Decodes a file to its place in a cache's data file.
 
     Args:
         task: the file, its content hash, height, width, the place in bytes, the data file.
 
     Returns:
-        The CRC-32 of the pixels; in words what is wrong, when the file is not the one expected.
+        The CRC-32 of the pixels.
+
+    Raises:
+        UnreadableImage: it is not the file expected.
     """
     path, key, height, width, offset, data = task
-    try:
-        content = read_bytes(path)
-        if sha256_bytes(content) != key:
-            return "its content changed"
-        pixels = decode_image(content).pixels
-    except UnreadableImage as error:
-        return error.reason
+    content = read_bytes(path)
+    if sha256_bytes(content) != key:
+        raise UnreadableImage("changed", "its content changed")
+    pixels = decode_image(content).pixels
     if pixels.shape != (height, width, 3):
-        return "its size changed"
+        raise UnreadableImage("changed", "its size changed")
     descriptor = os.open(data, os.O_WRONLY)
     try:
         view = pixels.data.cast("B")

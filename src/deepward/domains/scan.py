@@ -8,7 +8,8 @@ import base64
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,16 @@ from numpy.typing import NDArray
 
 from deepward.domains.layout import FoundFile, escape_path, has_declared_splits, list_files
 from deepward.domains.manifest import MANIFEST_COLUMNS, MANIFEST_SCHEMA, Manifest, to_pandas
-from deepward.domains.measure import MEASURED
+from deepward.domains.measure import (
+    MEASURED,
+    compare_files,
+    measure_file,
+    measure_with_landmarks,
+)
 from deepward.domains.metadata import FileFacts, read_metadata
 from deepward.domains.splits import arrange
 from deepward.files import atomic_file
-from deepward.intake.pool import Failure, available_cores, run_tasks
+from deepward.intake.pool import Failure, run_tasks
 from deepward.pictures.keypoints import crop_candidates
 from deepward.progress import Advance, Progress, no_progress
 
@@ -34,7 +40,6 @@ __all__ = ["scan_domain", "scan_files"]
 _VERSION = f"1 {PIL.__version__}"  # another decoder may decode differently
 _REMEMBERED = (*MEASURED, "landmarks")
 _STAT = ("size", "mtime_ns", "inode", "ctime_ns")
-_BATCH_FILES, _BATCH_BYTES = 32, 4 * 2**20
 
 
 def scan_domain(
@@ -140,14 +145,13 @@ def _measure(
     progress(Advance(task, done, len(files), "file"))
     root = os.path.realpath(folder)
     results = run_tasks(
-        f"deepward.domains.measure:{'measure_file' if declared else 'measure_with_landmarks'}",
+        measure_file if declared else measure_with_landmarks,
         [os.path.join(root, files[number].path) for number in missing],
         workers=workers,
-        batches=_batches([files[number].stat[0] for number in missing], workers),
     )
-    for batch in results:
-        fresh = []
-        for position, result in batch:
+    fresh: list[Any] = []
+    with closing(results):
+        for position, result in results:
             number = missing[position]
             if isinstance(result, Failure):
                 result = dict.fromkeys(_REMEMBERED) | {
@@ -156,9 +160,11 @@ def _measure(
                 }
             measured[number] = result
             fresh.append((paths[number], files[number].stat, result))
-        memory.note(fresh)
-        done += len(batch)
-        progress(Advance(task, done, len(files), "file"))
+            done += 1
+            if len(fresh) == 32 or done == len(files):
+                memory.note(fresh)
+                fresh = []
+            progress(Advance(task, done, len(files), "file"))
     return [row for row in measured if row is not None]
 
 
@@ -174,30 +180,13 @@ def _find_crops(
     pairs = crop_candidates([base64.b64decode(row["landmarks"] or "") for row in measured])
     root = os.path.realpath(folder)
     tasks = [[os.path.join(root, files[number].path) for number in pair] for pair in pairs]
-    batches = [list(range(n, min(n + 8, len(tasks)))) for n in range(0, len(tasks), 8)]
     found = []
-    done = 0
-    function = "deepward.domains.measure:compare_files"
-    for batch in run_tasks(function, tasks, workers=workers, batches=batches):
-        found += [pairs[number] for number, same in batch if same is True]
-        done += len(batch)
-        progress(Advance(f"find crops {name}", done, len(tasks), "pair"))
+    with closing(run_tasks(compare_files, tasks, workers=workers)) as results:
+        for done, (number, same) in enumerate(results, start=1):
+            if same is True:
+                found.append(pairs[number])
+            progress(Advance(f"find crops {name}", done, len(tasks), "pair"))
     return sorted(found)
-
-
-def _batches(sizes: list[int], workers: int | None) -> Iterator[list[int]]:
-    """Groups tasks so that a batch is worth its message, and the last ones still spread."""
-    most = max(1, min(_BATCH_FILES, len(sizes) // (4 * (workers or available_cores()))))
-    batch: list[int] = []
-    weight = 0
-    for number, size in enumerate(sizes):
-        if batch and (len(batch) == most or weight + size > _BATCH_BYTES):
-            yield batch
-            batch, weight = [], 0
-        batch.append(number)
-        weight += size
-    if batch:
-        yield batch
 
 
 def _assemble(

@@ -1,42 +1,56 @@
-"""Worker processes that may crash or hang on one task without taking the work with them.
+"""Worker processes for untrusted files: one that crashes, hangs or bloats costs its file alone.
 
-The standard pools end altogether when a worker dies, and wait for ever when one hangs. Here every
-worker is a fresh interpreter with a pipe: no fork of a threaded process, no second import of the
-caller's main module. When a worker dies or is too slow, it is replaced and the tasks it held are
-tried one by one; a task that fails alone is reported as failed.
+Kept by hand: pebble, the maintained pool that kills, imports the caller's main module anew in every
+worker, unpickles what workers send, and takes 0.6 ms for a task that travels alone.
 
-The function is named as "module:name"; tasks and results travel as JSON.
+Every worker is a fresh interpreter with a pipe: no fork of a threaded process, no second import of
+the main module. Tasks and results travel as JSON; pixels go through files that tasks name.
 """
 
 import contextlib
-import importlib
+import itertools
 import json
+import mmap
+import operator
 import os
-import resource
+import signal
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe, wait
+from multiprocessing.connection import Pipe, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import deepward
 from deepward.errors import WorkError
+from deepward.intake.worker import BOARD_BYTES
 
 __all__ = ["Failure", "available_cores", "run_tasks"]
 
-START_SECONDS = 120.0  # an interpreter and its imports, on a machine that is busy
-MEMORY_LIMIT = 6 * 2**30  # address space of one worker: the largest picture needs about 2 GB
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_BY_THE_CLOCK = 4.0  # times the seconds of computing: a slow disk is waited for, a stuck one not
+_START_SECONDS = 120.0  # an interpreter and its imports, on a machine that is busy
+_CHUNK_SECONDS = 0.2  # of work that travels together
+_CHUNK_TASKS = 64
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Stands in the place of a result. `reason`: "decoder_crashed" or "decoder_hung"."""
+    """Stands in the place of a result: `reason` is a key of `reasons.REASONS`, `detail` a sentence.
+
+    The reason is the error's own where the function raised an `UnreadableFile`. Otherwise it is
+    `reader_failed` (another exception), `reader_crashed`, `too_slow` or `too_much_memory`.
+    """
 
     reason: str
+    detail: str = ""
 
 
 def available_cores() -> int:
@@ -44,123 +58,195 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-class _Worker:
-    """One interpreter, its pipe, and the tasks it holds."""
+def run_tasks(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    *,
+    workers: int | None = None,
+    seconds: float = 60.0,
+    memory: int = 4 * 2**30,
+    hear: Callable[[int, Any], None] | None = None,
+) -> Iterator[tuple[int, Result | Failure]]:
+    """Yields (number of the task, its result or `Failure`) as they get done.
 
-    def __init__(self, function: str) -> None:
+    Whatever becomes of one task, all others are done. Close the generator (`contextlib.closing`)
+    where the loop over it may be left early: no worker outlives it.
+
+    Args:
+        function: of a module that a new interpreter can import; it gets a task as JSON carries it,
+            and its result comes back in the same way (tuples as lists).
+        tasks: begun in this order; taken from the iterable as workers get free.
+        workers: number of processes; None for one per core.
+        seconds: of computing that one task may cost; by the clock it may take four times as long.
+        memory: bytes that one task may take beyond what a worker's imports hold.
+        hear: called with the number and the message when a task calls `worker.tell`; the time
+            allowed to that task begins anew.
+
+    Raises:
+        WorkError: workers cannot be started.
+    """
+    command = (f"{function.__module__}:{function.__qualname__}", str(seconds), str(memory))
+    crew = _Crew(command, tasks, workers or available_cores(), seconds, hear)
+    try:
+        crew.start()
+        while crew.give():
+            yield from crew.listen()
+    finally:
+        crew.dismiss()
+
+
+class _Worker:
+    """One interpreter, its pipe, its page of shared memory, and the tasks it holds."""
+
+    def __init__(self, command: tuple[str, ...]) -> None:
+        self.held: dict[int, Any] = {}
+        self.started = False
         self.connection, other = Pipe()
         package = str(Path(deepward.__file__).parents[1])
         path = os.pathsep.join([package, *(entry for entry in sys.path if entry)])
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-        code = "import sys; from deepward.intake.pool import serve; serve(*sys.argv[1:])"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, str(other.fileno()), function],
-            pass_fds=[other.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **threads, "PYTHONPATH": path},
-        )
-        other.close()
-        self.started = False
-        self.held: list[int] = []
-        self.deadline = 0.0
+        libraries = ("MKL", "OMP", "OPENBLAS")
+        threads = dict.fromkeys((f"{name}_NUM_THREADS" for name in libraries), "1")
+        code = "import sys; from deepward.intake.worker import serve; serve(*sys.argv[1:])"
+        with tempfile.TemporaryFile() as board, contextlib.closing(other):
+            board.truncate(BOARD_BYTES)
+            self._page = mmap.mmap(board.fileno(), BOARD_BYTES)
+            self._begin()
+            ends = [other.fileno(), board.fileno()]
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", code, *map(str, ends), *command],
+                pass_fds=ends,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,  # closed by the worker once it has started
+                env={**os.environ, **threads, "PYTHONPATH": path},
+            )
 
-    def give(self, numbers: list[int], tasks: Sequence[Any], patience: float) -> None:
-        self.held = numbers
-        allowed = patience if self.started else max(patience, START_SECONDS)
-        self.deadline = time.monotonic() + allowed
+    def _begin(self) -> None:
+        struct.pack_into("=d", self._page, 0, time.monotonic())
+
+    def give(self, tasks: list[tuple[int, Any]]) -> None:
+        self.held = dict(tasks)
+        if self.started:
+            self._begin()
         # A worker that died since its last answer is noticed when its pipe is read.
         with contextlib.suppress(OSError):
-            self.connection.send_bytes(json.dumps([tasks[i] for i in numbers]).encode())
+            self.connection.send_bytes(json.dumps(tasks).encode())
 
-    def stop(self) -> None:
+    def overdue(self, seconds: float) -> float:
+        """Seconds since its present task, or its start, should have ended; negative before."""
+        begun: float = struct.unpack_from("=d", self._page, 0)[0]
+        allowed = seconds * _BY_THE_CLOCK if self.started else _START_SECONDS
+        return time.monotonic() - begun - allowed
+
+    def culprit(self) -> int:
+        """Number of the task that it was at when it ended."""
+        number: int = struct.unpack_from("=q", self._page, 8)[0]
+        return number if number in self.held else next(iter(self.held))
+
+    def stop(self) -> tuple[int, str]:
+        """Ends it; returns the signal that had ended it before, or 0, and its last words."""
         self.connection.close()
         self.process.kill()
-        self.process.wait()
+        _, words = self.process.communicate()
+        lines = words.decode(errors="replace").strip().splitlines()
+        return max(0, -self.process.returncode), lines[-1] if lines else "no word of why"
 
 
-def run_tasks(
-    function: str,
-    tasks: Sequence[Any],
-    *,
-    workers: int | None = None,
-    batches: Iterable[list[int]] | None = None,
-    patience: float = 60.0,
-) -> Iterator[list[tuple[int, Any | Failure]]]:
-    """Yields (number of the task, result or `Failure`), in lists, as they get done.
+class _Crew:
+    """The workers of one run, and the tasks not begun yet."""
 
-    Args:
-        function: "module:name" of a function of one JSON value.
-        tasks: what to call it with.
-        workers: number of processes; None for one per core.
-        batches: numbers of tasks that travel together; None for one by one.
-        patience: seconds for one batch before its worker is replaced.
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        tasks: Iterable[Any],
+        size: int,
+        seconds: float,
+        hear: Callable[[int, Any], None] | None,
+    ) -> None:
+        self._command, self._seconds, self._hear = command, seconds, hear
+        self._tasks = enumerate(tasks)
+        self._left = operator.length_hint(tasks, sys.maxsize)
+        self._size = min(size, self._left)
+        self._again: deque[tuple[int, Any]] = deque()
+        self._suspects: set[int] = set()
+        self._cost = _CHUNK_SECONDS  # running mean of one task's seconds
+        self._workers: list[_Worker] = []
 
-    Raises:
-        WorkError: the function itself raised, or workers cannot be started.
-    """
-    waiting = deque(batches if batches is not None else ([i] for i in range(len(tasks))))
-    count = min(workers or available_cores(), len(waiting))
-    crew: list[_Worker] = []
-    try:
-        crew = [_Worker(function) for _ in range(count)]
-        while waiting or any(worker.held for worker in crew):
-            for worker in crew:
-                if waiting and not worker.held:
-                    worker.give(waiting.popleft(), tasks, patience)
-            busy = [worker for worker in crew if worker.held]
-            left = min(worker.deadline for worker in busy) - time.monotonic()
-            ready = wait([worker.connection for worker in busy], max(0.0, left))
-            for worker in busy:
-                late = time.monotonic() > worker.deadline
-                if worker.connection not in ready and not late:
-                    continue
-                answer = None
-                if worker.connection in ready:
-                    with contextlib.suppress(EOFError, OSError):
-                        answer = json.loads(worker.connection.recv_bytes())
-                if answer == "started":
-                    worker.started = True
-                    worker.deadline = time.monotonic() + patience
-                    continue
-                numbers, worker.held = worker.held, []
-                if answer is not None:
-                    if "error" in answer:
-                        raise WorkError(f"{function} failed: {answer['error']}")
-                    yield list(zip(numbers, answer["results"], strict=True))
-                    continue
-                if not worker.started:
-                    raise WorkError(
-                        f"A worker process cannot start: `{sys.executable} -c "
-                        f"'import {function.split(':')[0]}'` says why."
-                    )
-                worker.stop()
-                if len(numbers) == 1:
-                    yield [(numbers[0], Failure("decoder_hung" if late else "decoder_crashed"))]
-                else:
-                    waiting.extendleft([number] for number in reversed(numbers))
-                crew[crew.index(worker)] = _Worker(function)
-    finally:
-        for worker in crew:
+    def start(self) -> None:
+        while len(self._workers) < self._size:
+            self._workers.append(_Worker(self._command))
+
+    def dismiss(self) -> None:
+        for worker in self._workers:
             worker.stop()
 
+    def give(self) -> bool:
+        """Hands tasks to idle workers; says whether any are under way."""
+        for worker in self._workers:
+            if not worker.held and (tasks := self._take()):
+                worker.give(tasks)
+        return any(worker.held for worker in self._workers)
 
-def serve(descriptor: str, function: str) -> None:
-    """Runs in a worker: answers batches until the pipe closes."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if hard == resource.RLIM_INFINITY or hard > MEMORY_LIMIT:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, hard))
-    connection: Connection[Any, Any] = Connection(int(descriptor))
-    module, name = function.split(":")
-    call = getattr(importlib.import_module(module), name)
-    with contextlib.suppress(EOFError, OSError):
-        connection.send_bytes(b'"started"')
-        while True:
-            tasks = json.loads(connection.recv_bytes())
-            try:
-                answer: dict[str, Any] = {"results": [call(task) for task in tasks]}
-            except Exception as error:
-                answer = {"error": f"{type(error).__name__}: {error}"}
-            connection.send_bytes(json.dumps(answer).encode())
+    def _take(self) -> list[tuple[int, Any]]:
+        """Tasks that are worth a message of their own; fewer towards the end."""
+        if self._again:
+            return [self._again.popleft()]
+        fair = self._left // (2 * self._size)
+        quick = int(_CHUNK_SECONDS / max(self._cost, 1e-6))
+        chunk = list(itertools.islice(self._tasks, max(1, min(_CHUNK_TASKS, fair, quick))))
+        self._left -= len(chunk)
+        return chunk
+
+    def listen(self) -> Iterator[tuple[int, Any]]:
+        """Waits for news; yields number and result of each task that ended."""
+        busy = {worker.connection: worker for worker in self._workers if worker.held}
+        left = min(-worker.overdue(self._seconds) for worker in busy.values())
+        ready = wait(list(busy), min(max(left, 0.01), 3600.0))
+        for connection, worker in busy.items():
+            if connection in ready:
+                try:
+                    answer = json.loads(connection.recv_bytes())
+                except (EOFError, OSError, ValueError):
+                    yield from self._replace(worker, "reader_crashed")
+                else:
+                    yield from self._accept(worker, answer)
+            elif worker.overdue(self._seconds) > 0:
+                yield from self._replace(worker, "too_slow")
+
+    def _accept(self, worker: _Worker, answer: Any) -> Iterator[tuple[int, Any]]:
+        if answer == "started":
+            worker.started = True
+        elif isinstance(answer, dict):
+            if self._hear is not None:
+                self._hear(*answer["told"])
+        else:
+            cost, *results = answer
+            for number, *result in results:
+                del worker.held[number]
+                self._cost += 0.1 * (cost - self._cost)
+                yield number, Failure(*result[1:]) if len(result) > 1 else result[0]
+
+    def _replace(self, worker: _Worker, reason: str) -> Iterator[tuple[int, Any]]:
+        """Buries a worker. Its task fails; a crash counts when it happens twice.
+
+        The first may be owed to a task before it in the same process, or to the machine.
+        """
+        self._workers.remove(worker)
+        code, words = worker.stop()
+        if not worker.started:
+            raise WorkError(f"A worker process cannot start: {words}.")
+        if code == signal.SIGPROF:
+            reason = "too_slow"
+        self.start()
+        culprit = worker.culprit()
+        others = [task for task in worker.held.items() if task[0] != culprit]
+        if reason == "reader_crashed" and culprit not in self._suspects:
+            self._suspects.add(culprit)
+            others.insert(0, (culprit, worker.held[culprit]))
+        self._again.extendleft(reversed(others))
+        if reason == "too_slow":
+            detail = f"It was not read within {self._seconds:g} s of computing."
+            yield culprit, Failure(reason, detail)
+        elif culprit not in dict(self._again):
+            how = signal.Signals(code).name if code else "an exit of its own"
+            yield culprit, Failure(reason, f"The process that read it ended by {how}.")

@@ -1,6 +1,6 @@
-"""Why a file is set aside: every quarantine code, with the sentence that explains it.
+"""Why a file is set aside: every code, for pictures, documents and pages, with its sentence.
 
-The codes stand in manifests and counts, so they never change their meaning.
+The codes stand in manifests, inventories and counts, so they never change their meaning.
 """
 
 __all__ = ["NOTES", "REASONS"]
@@ -12,28 +12,40 @@ REASONS: dict[str, str] = {
     "folder_named_like_image": "a folder whose name ends like a picture's; what it holds is listed",
     "hidden_file": "a hidden file, or a file in a hidden folder",
     "link_outside_domain": "a link that leaves the domain's folder",
+    "link_outside_folder": "a link that leaves the folder",
+    "not_a_document": "its name or type says that it is no document of a kind read here",
     "outside_class_folders": "not below a class folder (0_real, 1_fake), so it has no label",
     "special_file": "a pipe, socket or device",
     "system_file": "left by an operating system (Thumbs.db, desktop.ini)",
     # what opening it shows
-    "damaged": "begins like a picture but cannot be decoded",
-    "decoder_crashed": "crashed the process that decoded it",
-    "decoder_hung": "was not decoded within the time allowed",
+    "binary": "holds binary data where text was expected",
+    "changed": "is no longer what it was when the folder was scanned",
+    "damaged": "begins like a file of its kind but cannot be decoded",
     "decompression_bomb": "declares more pixels than are ever decoded here",
     "empty": "holds no bytes",
+    "encrypted": "is locked with a password",
+    "no_text": "holds no text: scanned, drawn, or blank",
     "not_an_image": "is no picture of any kind known here",
+    "too_complex": "nests too deeply or unfolds too far",
     "too_large": "is larger than any file that is read here",
-    "too_much_memory": "needs more memory than a decoder is given",
     "too_small": "has a side too short to carry traces",
-    "truncated": "ends before the picture is complete",
+    "truncated": "ends before it is complete",
     "unreadable": "the file system reported an error while it was read",
     "unreadable_permission": "the permission to read it is missing",
     "unsupported_format": "is a picture or document of a kind not accepted here",
     "vanished": "was there when the folder was listed, and gone when it was read",
+    # what became of the process that opened it
+    "reader_crashed": "crashed the process that read it",
+    "reader_failed": "met an error of the program that reads it",
+    "too_much_memory": "needs more memory than a reader is given",
+    "too_slow": "was not read within the time allowed",
     # what comparing it with others shows
     "duplicate": "same bytes as an earlier file of the same split and label",
     "duplicate_across_splits": "copy or re-encoding of a picture in a split tested later",
     "duplicate_with_other_label": "same bytes stand under the other label too",
+    # in tables of earlier versions
+    "decoder_crashed": "crashed the process that read it",
+    "decoder_hung": "was not read within the time allowed",
 }
 
 NOTES: dict[str, str] = {

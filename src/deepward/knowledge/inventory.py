@@ -19,11 +19,12 @@ import pyarrow.parquet as pq
 from deepward.errors import KnowledgeError
 from deepward.files import atomic_file, canonical_json
 from deepward.intake.memory import ScanMemory
-from deepward.intake.pool import Failure, available_cores, run_tasks
+from deepward.intake.pool import Failure, run_tasks
+from deepward.intake.reasons import REASONS
 from deepward.knowledge.documents import Document
 from deepward.knowledge.folders import Folder, FoundFile, list_files
-from deepward.knowledge.reading import REASONS, assemble
-from deepward.knowledge.texts import load_text, reader_version, text_file
+from deepward.knowledge.reading import assemble
+from deepward.knowledge.texts import load_text, reader_version, store_text, text_file
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["INVENTORY_SCHEMA", "Folder", "Inventory", "scan_documents"]
@@ -42,14 +43,13 @@ INVENTORY_SCHEMA = pa.schema(
         ("bytes", pa.int64()),
         ("pages", pa.int64()),
         ("characters", pa.int64()),
-        ("quarantine", pa.string()),  # see reading.REASONS; null: usable
+        ("quarantine", pa.string()),  # see intake.reasons.REASONS; null: usable
         ("detail", pa.string()),  # a sentence about this file; null: usable
     ]
 )
 _VERSION = b"1"
-_CPU_SECONDS = 60.0  # of computing, for one document
-_PATIENCE = 240.0  # by the clock: a stuck process is replaced, a slow machine is waited for
-_BATCH_FILES, _BATCH_BYTES = 16, 2**20
+_SECONDS = 60.0  # of computing, for one document
+_MEMORY = 2 * 2**30  # bytes, for one document
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,28 +173,23 @@ def _read(
     missing = [number for number, row in enumerate(facts) if row is None]
     done = len(files) - len(missing)
     progress(Advance(task, done, len(files), "file", "" if missing else "nothing changed"))
-    tasks = [
-        {"path": files[n].source, "texts": str(texts.absolute()), "seconds": _CPU_SECONDS}
-        for n in missing
-    ]
-    for batch in run_tasks(
-        "deepward.knowledge.texts:store_text",
-        tasks,
-        workers=workers,
-        batches=_batches([files[number] for number in missing], workers),
-        patience=_PATIENCE,
-    ):
-        for position, result in batch:
+    missing.sort(key=lambda number: -files[number].stat[0])  # large ones first, so that all end
+    tasks = [{"path": files[n].source, "texts": str(texts.absolute())} for n in missing]
+    results = run_tasks(store_text, tasks, workers=workers, seconds=_SECONDS, memory=_MEMORY)
+    with closing(results):
+        for position, found in results:
             number = missing[position]
-            if isinstance(result, Failure):
-                hung = result.reason == "decoder_hung"
-                result = _set_aside("too_slow" if hung else "reader_crashed")
+            result: Mapping[str, Any]
+            if isinstance(found, Failure):
+                result = {"quarantine": found.reason, "detail": found.detail}
+            else:
+                result = found
             facts[number] = result
             if result["quarantine"] not in ("vanished", "unreadable"):  # may be otherwise next time
                 memory.note(files[number], version, result)
-        memory.commit()
-        done += len(batch)
-        progress(Advance(task, done, len(files), "file"))
+            memory.commit()
+            done += 1
+            progress(Advance(task, done, len(files), "file"))
     return [_row(file, found) for file, found in zip(files, facts, strict=True) if found]
 
 
@@ -210,21 +205,6 @@ def _row(file: FoundFile, facts: Mapping[str, Any]) -> dict[str, Any]:
     if row["quarantine"] is None:
         row["title"] = row["title"] or PurePosixPath(file.source).stem
     return row
-
-
-def _batches(files: list[FoundFile], workers: int | None) -> list[list[int]]:
-    """Numbers of files that travel together: small ones; the large ones go first and alone."""
-    most = max(1, min(_BATCH_FILES, len(files) // (4 * (workers or available_cores()))))
-    batches: list[list[int]] = []
-    weight = _BATCH_BYTES
-    for number in sorted(range(len(files)), key=lambda number: -files[number].stat[0]):
-        size = files[number].stat[0]
-        if weight + size > _BATCH_BYTES or len(batches[-1]) == most:
-            batches.append([])
-            weight = 0
-        batches[-1].append(number)
-        weight += size
-    return batches
 
 
 def _to_arrow(table: pd.DataFrame) -> pa.Table:

@@ -33,7 +33,6 @@ from deepward.knowledge.plaintext import (
 __all__ = [
     "FORMATS",
     "MOST_BYTES",
-    "REASONS",
     "assemble",
     "extract",
     "format_of",
@@ -43,30 +42,6 @@ __all__ = [
 ]
 
 MOST_BYTES = 50 * 2**20
-
-REASONS: dict[str, str] = {
-    # what the listing sees, without opening the file
-    "dangling_link": "a link that leads nowhere, or round in a circle",
-    "folder_link": "a link to a folder; its files are counted where they are",
-    "hidden_file": "a hidden file or folder",
-    "link_outside_folder": "a link that leaves the folder",
-    "not_a_document": "its name says that it is no document of a kind read here",
-    "special_file": "a pipe, socket or device",
-    "too_large": "is larger than any document that is read here",
-    # what opening it shows
-    "binary": "holds binary data where text was expected",
-    "damaged": "begins like a document of its kind but cannot be read",
-    "empty": "holds no bytes",
-    "encrypted": "is locked with a password",
-    "no_text": "holds no text: scanned, drawn, or blank",
-    "reader_crashed": "crashed the process that read it",
-    "too_complex": "needs more memory than a reader is given",
-    "too_slow": "was not read within the time allowed",
-    "truncated": "ends before the document is complete",
-    "unreadable": "the file system reported an error while it was read",
-    "unreadable_permission": "the permission to read it is missing",
-    "vanished": "was there when the folder was listed, and gone when it was read",
-}
 
 FORMATS = {
     **dict.fromkeys((".pdf",), "pdf"),
@@ -123,7 +98,7 @@ def read_document(path: Path, origin: str, kind: str = "local") -> Document:
         kind: kind of source.
 
     Raises:
-        UnreadableDocument: it gives no usable text; the reason is a key of `REASONS`.
+        UnreadableDocument: it gives no usable text; see `intake.reasons`.
     """
     path = Path(os.path.abspath(path))
     data = read_file(path)
@@ -156,7 +131,7 @@ def read_bytes(
         techniques: slugs.
 
     Raises:
-        UnreadableDocument: it gives no usable text; the reason is a key of `REASONS`.
+        UnreadableDocument: it gives no usable text; see `intake.reasons`.
     """
     remote = re.match(r"https?://", source) is not None
     place = unquote(urlsplit(source).path) if remote else source
@@ -182,7 +157,7 @@ def extract(
     """Text and facts from the bytes of a document of a known format.
 
     Raises:
-        UnreadableDocument: it gives no usable text; the reason is a key of `REASONS`.
+        UnreadableDocument: it gives no usable text; see `intake.reasons`.
     """
     from deepward.knowledge.html import read_html
     from deepward.knowledge.markdown import read_markdown

@@ -6,12 +6,9 @@ The format belongs to the name because the same bytes read as Markdown and as pl
 """
 
 import json
-import resource
-import signal
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from deepward.domains.layout import unescape_path
@@ -21,9 +18,8 @@ from deepward.knowledge.documents import Page
 from deepward.knowledge.plaintext import Extracted
 from deepward.knowledge.reading import extract, format_of, read_file
 
-__all__ = ["MEMORY_LIMIT", "load_text", "reader_version", "store_text", "text_file"]
+__all__ = ["load_text", "reader_version", "store_text", "text_file"]
 
-MEMORY_LIMIT = 2 * 2**30  # address space of a reading process
 _READERS = ("lxml", "markdown-it-py", "pypdf", "trafilatura")
 _VERSION = "1"  # of our own extraction; to be raised when the same bytes give another text
 
@@ -61,18 +57,14 @@ def store_text(task: dict[str, Any]) -> dict[str, Any]:
     """Reads one file and stores its text; runs in a worker process.
 
     Args:
-        task: `path` (escaped), `texts` and `seconds` of computing that it may cost.
+        task: `path` (escaped) and `texts`.
 
     Returns:
         `content_hash`, `format`, `title`, `date`, `techniques`, `language`, `pages`, `characters`
         — or `quarantine` and `detail`, with the hash where the file could be read at all.
     """
-    _limit_memory()
     found: dict[str, Any] = {"content_hash": None, "format": None}
     path = Path(unescape_path(task["path"]))
-    # Computing time, not the clock: the same file has the same fate on a busy machine.
-    signal.signal(signal.SIGPROF, _out_of_time)
-    signal.setitimer(signal.ITIMER_PROF, task["seconds"])
     try:
         data = read_file(path)
         found["content_hash"] = sha256_bytes(data)
@@ -81,14 +73,6 @@ def store_text(task: dict[str, Any]) -> dict[str, Any]:
         known = _stored(target) or asdict(extract(data, found["format"]))
     except UnreadableDocument as error:
         return found | {"quarantine": error.reason, "detail": str(error)}
-    except MemoryError:
-        message = "Reading it takes more memory than a reader is given."
-        return found | {"quarantine": "too_complex", "detail": message}
-    except _OutOfTime:
-        message = f"It was not read within {task['seconds']:.0f} s of computing."
-        return found | {"quarantine": "too_slow", "detail": message}
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
     if "version" not in known:
         write_json(target, known | {"version": reader_version()})
     pages = known["pages"]
@@ -104,17 +88,3 @@ def _stored(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return raw if isinstance(raw, dict) and raw.get("version") == reader_version() else None
-
-
-class _OutOfTime(BaseException):
-    """Not an Exception, so that no parser takes it for a fault of the file."""
-
-
-def _out_of_time(number: int, frame: FrameType | None) -> None:
-    raise _OutOfTime
-
-
-def _limit_memory() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    if soft == resource.RLIM_INFINITY or soft > MEMORY_LIMIT:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, hard))

@@ -53,7 +53,7 @@ from deepward.techniques.specs import EditSpec
 
 __all__ = ["synthesize"]
 
-_PATIENCE = 1800.0  # seconds for one chunk
+_SECONDS = 900.0  # of computing, for one chunk
 
 
 def synthesize(
@@ -170,11 +170,12 @@ def _run(
         for task in missing:
             yield make_chunk(task)
         return
-    function = f"{make_chunk.__module__}:{make_chunk.__name__}"
-    for answers in run_tasks(function, missing, workers=workers, patience=_PATIENCE):
+    with contextlib.closing(
+        run_tasks(make_chunk, missing, workers=workers, seconds=_SECONDS)
+    ) as answers:
         for place, answer in answers:
             if isinstance(answer, Failure):
-                answer = give_up(missing[place], answer.reason.removeprefix("decoder_"))
+                answer = give_up(missing[place], answer.reason)
             yield answer
 
 
