@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Pipe, wait
 from pathlib import Path
@@ -36,7 +36,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _BY_THE_CLOCK = 4.0  # times the seconds of computing: a slow disk is waited for, a stuck one not
-_START_SECONDS = 120.0  # an interpreter and its imports, on a machine that is busy
+_START_SECONDS = 300.0  # an interpreter and its imports, on a machine that is very busy
 _CHUNK_SECONDS = 0.2  # of work that travels together
 _CHUNK_TASKS = 64
 
@@ -66,7 +66,7 @@ def run_tasks(
     seconds: float = 60.0,
     memory: int = 4 * 2**30,
     hear: Callable[[int, Any], None] | None = None,
-) -> Iterator[tuple[int, Result | Failure]]:
+) -> Generator[tuple[int, Result | Failure], None, None]:
     """Yields (number of the task, its result or `Failure`) as they get done.
 
     Whatever becomes of one task, all others are done. Close the generator (`contextlib.closing`)
