@@ -1,8 +1,8 @@
 """Which source classes of fakes share a head: those that help each other.
 
-A class that the taxonomy knows goes to the family of its root technique. Any other joins the family
-that already finds it best, if that one finds it well (transfer, measured on the stage's own
-samples before they are learned); else it begins a family of its own.
+Edits by the synthesis engines are one family. Any other class joins the family that finds it
+best already, if that one finds it well (transfer, measured on samples before they are
+learned); else it begins a family of its own. What a caller names goes before both.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
-__all__ = ["TRANSFER", "choose_family", "family_by_name"]
+__all__ = ["EDITS", "TRANSFER", "choose_family", "family_by_name"]
+
+# What the synthesis engines do to a part of a photograph helps each other to be found.
+EDITS = "edited part"
+_EDITING = frozenset({"resynthesize", "retouch", "self_blend", "splice", "swap"})
 
 TRANSFER = 0.85  # AUC from which a class is taken to be of a family's kind
 
 
 def family_by_name(domain: str, technique: str, given: Mapping[str, str]) -> str | None:
-    """The family given for a source class, by technique or domain; None: to be measured."""
-    return given.get(technique) or given.get(domain)
+    """The family of a source class where it is given or known; None: to be measured."""
+    known = EDITS if technique.replace("-", "_") in _EDITING else None
+    return given.get(technique) or given.get(domain) or known
 
 
 def choose_family(

@@ -201,8 +201,13 @@ class ProcessMember:
             return technique or domain
         if not len(reals):
             reals = self.bank[self.bank.labels == 0]
-        values = [self.say(part.rows.astype(np.float32))[0] for part in (fakes, reals)]
-        return choose_family(domain, technique, values[0], values[1], self.names)
+        heads = [self._fitted(name, self.kernel) for name in self.names]
+        said = []
+        for part in (fakes, reals):
+            rows = part.rows.astype(np.float32)
+            seen = self.kernel(rows, self._support), self.kernel.informative(rows)
+            said.append(np.array([head.predict(*seen)[0] for head in heads]))
+        return choose_family(domain, technique, said[0], said[1], self.names)
 
     # -- what follows from bank and families ------------------------------------------------------
 
@@ -259,17 +264,19 @@ class ProcessMember:
 
     def _head(self, family: str, look: int) -> Head:
         if (family, look) not in self._held:
-            kernel = self._kernels[look]
-            self._held[family, look] = fit_head(
-                family,
-                self.bank,
-                self._among(kernel),
-                self._rows_of(family),
-                self.config.noise,
-                self.config.most,
-                kernel,
-            )
+            self._held[family, look] = self._fitted(family, self._kernels[look])
         return self._held[family, look]
+
+    def _fitted(self, family: str, kernel: Kernel) -> Head:
+        return fit_head(
+            family,
+            self.bank,
+            self._among(kernel),
+            self._rows_of(family),
+            self.config.noise,
+            self.config.most,
+            kernel,
+        )
 
     def _rows_of(self, family: str) -> NDArray[np.int64]:
         """A family's fakes and all reals, as indices of the bank."""
@@ -278,19 +285,32 @@ class ProcessMember:
         return np.flatnonzero(np.where(self.bank.labels == 1, mine, True))
 
     def _among(self, kernel: Kernel) -> Doubles:
-        rows = self.bank.rows.astype(np.float64)
-        return np.asarray(kernel(rows, rows), np.float64)
+        """(B, B) kernel among all rows; kept while the heads are fitted."""
+        if kernel not in self._grams:
+            rows = self.bank.rows.astype(np.float64)
+            self._grams[kernel] = np.asarray(kernel(rows, rows), np.float64)
+        return self._grams[kernel]
+
+    @cached_property
+    def _grams(self) -> dict[Kernel, Doubles]:
+        return {}
 
     def _try(self, family: str, look: int) -> tuple[Voice, Doubles]:
         """A head's voice through one way to look, and what is left of each row's variance."""
         mean, left, chosen = self._leave_out(self._head(family, look))
-        return fit_voice(mean[chosen], self.bank.labels[chosen], 1.0), left
+        part = self.bank[chosen]
+        cells = np.char.add(part.domains, np.where(part.twin, " laundered", ""))
+        return fit_voice(mean[chosen], part.labels, cells), left
 
     def _leave_out(self, head: Head) -> tuple[Doubles, Doubles, NDArray[np.int64]]:
         """(B,) means and shares of variance left, left out where the head has the row; its rows."""
         informative = head.kernel.informative(self._support)
-        mean, left = head.predict(self._among(head.kernel), informative)
+        mean, left = np.empty(len(self.bank)), np.empty(len(self.bank))
         rows = head.chosen
+        others = np.setdiff1d(np.arange(len(self.bank)), rows)
+        if len(others):
+            similar = self._among(head.kernel)[others]
+            mean[others], left[others] = head.predict(similar, informative[others])
         targets = 2.0 * self.bank.labels[rows].astype(np.float64) - 1.0
         found = leave_groups_out(head, self.bank.groups[rows].tolist(), targets, informative[rows])
         mean[rows], left[rows] = found.mean, found.left
