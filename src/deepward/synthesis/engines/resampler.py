@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepward.loop import Batch, LoopConfig, fit
+from deepward.loop import Batch, LoopConfig, Shared, fit
 
 __all__ = ["STYLES", "Resampler", "one_thread", "train_resampler"]
 
@@ -81,10 +81,10 @@ def train_resampler(style: str, bases: Sequence[NDArray[np.uint8]], seed: int) -
     )
 
     def batches(step: int) -> Batch:
-        return {"pixels": _crops(bases, _BATCH, _CROP, np.random.default_rng([*entropy, step]))}
+        return {"inputs": _crops(bases, _BATCH, _CROP, np.random.default_rng([*entropy, step]))}
 
-    def distance(network: nn.Module, batch: Batch) -> Tensor:
-        return F.l1_loss(network(batch["pixels"]), batch["pixels"])
+    def distance(shared: Shared[Tensor]) -> Tensor:
+        return F.l1_loss(shared.output, shared.batch["inputs"])
 
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
