@@ -1,5 +1,6 @@
 """Every kind of picture becomes upright RGB, or the right reason."""
 
+import base64
 import os
 import struct
 import zlib
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepward.errors import UnreadableImage
+from deepward.errors import UnreadableImage, UsageError
 from deepward.intake.reasons import REASONS
-from deepward.pictures.decode import MAXIMUM_PIXELS, decode_image
+from deepward.pictures import containers
+from deepward.pictures.crops import JUDGED_PIXELS, judged_part
+from deepward.pictures.decode import decode_image, most_pixels
 
 
 def reason_of(source) -> str:
@@ -130,7 +133,7 @@ def test_of_an_animation_the_first_frame_is_taken(draw, encode):
     assert decoded.notes == ("animated",)
 
 
-@pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
+@pytest.mark.parametrize("container", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
 def test_a_truncated_file_of_any_container_is_found_out(draw, encode, container, share):
     data = encode(draw(12), container)
@@ -147,7 +150,7 @@ def test_a_header_that_declares_too_many_pixels_is_refused_unread():
     data += struct.pack(">I", len(body)) + b"IDAT" + body
     data += struct.pack(">I", zlib.crc32(b"IDAT" + body))
     assert reason_of(data) == "decompression_bomb"
-    assert MAXIMUM_PIXELS < 60_000**2
+    assert most_pixels() < 60_000**2
 
 
 @pytest.mark.parametrize(
@@ -177,3 +180,91 @@ def test_too_small_is_refused_only_when_asked(draw, encode):
     with pytest.raises(UnreadableImage, match="a side needs 32") as caught:
         decode_image(data, minimum_side=32)
     assert caught.value.reason == "too_small"
+
+
+def test_avif_is_read_whatever_the_name_of_the_file(draw, encode):
+    image = draw(13)
+    decoded = decode_image(encode(image, "AVIF", quality=90))
+    assert decoded.container == "AVIF"
+    assert np.abs(decoded.pixels.astype(int) - np.asarray(image)).mean() < 4
+
+
+# 64 x 64 pixels of (200, 40, 90), as libheif writes them.
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAVZtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAA"
+    "AAAAACJpbG9jAAAAAERAAAEAAQAAAAABegABAAAAAAAAABgAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAA"
+    "AA5waXRtAAAAAAABAAAA1mlwcnAAAAC3aXBjbwAAAHhodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNw"
+    "AAADAJAAAAMAAAMAHroCQGEAAQArQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbqSSmubgIaDAgAAAMAyAAAAwAIQGIAAQAHRAHB"
+    "crAiQAAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABAAAAAQAAAABBwaXhpAAAAAAMICAgAAAAXaXBtYQAAAAAA"
+    "AAABAAEEgQIDBAAAACBtZGF0AAAAFCgBrxmA93yFN//1Rh6Gv+CQV4tH"
+)
+
+
+@pytest.mark.parametrize(
+    "brand", ["heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1"]
+)
+def test_heic_of_every_brand_is_refused_by_name_without_its_reader(brand, monkeypatch):
+    monkeypatch.setattr("deepward.pictures.decode.HEIF_READER", None)
+    with pytest.raises(UnreadableImage, match=r"HEIC.*install pi-heif") as caught:
+        decode_image(HEIC[:8] + brand.encode() + HEIC[12:])
+    assert caught.value.reason == "heic" and "install" in REASONS["heic"]
+
+
+def test_heic_is_read_where_its_reader_is_installed():
+    if containers.HEIF_READER is None:
+        pytest.skip("neither pi-heif nor pillow-heif is installed")
+    decoded = decode_image(HEIC)
+    assert decoded.container == "HEIF"
+    assert np.abs(decoded.pixels.astype(int) - (200, 40, 90)).max() < 6
+
+
+@pytest.mark.parametrize("brand", ["isom", "mp42", "qt  ", "M4V ", "3gp5"])
+def test_a_video_is_not_taken_for_heic(brand):
+    assert reason_of(b"\0\0\0\x18ftyp" + brand.encode() + bytes(500)) == "unsupported_format"
+
+
+def test_a_phone_s_108_megapixels_are_read_and_the_limit_is_a_setting(encode, monkeypatch):
+    data = encode(Image.new("RGB", (12_000, 9_000), (90, 120, 60)), quality=60)
+    decoded = decode_image(data)
+    assert decoded.pixels.shape == (9_000, 12_000, 3)
+    assert "middle_only" in decoded.notes
+    monkeypatch.setenv("DEEPWARD_MEGAPIXELS", "107.9")
+    with pytest.raises(UnreadableImage, match=r"12,000 x 9,000.*107.9.*DEEPWARD_MEGAPIXELS"):
+        decode_image(data)
+    monkeypatch.setenv("DEEPWARD_MEGAPIXELS", "many")
+    with pytest.raises(UsageError, match="'many'"):
+        decode_image(data)
+
+
+@pytest.mark.parametrize("shape", [(3000, 4000), (8000, 8000), (9000, 12000), (1500, 60_000),
+                                   (60_000, 500), (40, 1_000_000)])  # fmt: skip
+def test_of_a_huge_picture_the_middle_is_looked_at_at_native_resolution(shape):
+    image = np.broadcast_to(np.arange(shape[1], dtype=np.uint32)[None, :, None] % 251, (*shape, 3))
+    image = image if shape[0] * shape[1] < 10**8 else image[: 10**8 // shape[1]]
+    part = judged_part(image)
+    assert part.shape[0] * part.shape[1] <= JUDGED_PIXELS
+    if image.shape[0] * image.shape[1] <= JUDGED_PIXELS:
+        assert part is image
+    else:
+        assert part.shape[0] * part.shape[1] > 0.99 * JUDGED_PIXELS
+        assert min(part.shape[:2]) >= min(1024, *image.shape[:2])
+        left = (image.shape[1] - part.shape[1]) // 2
+        assert part[0, 0, 0] == image[0, left, 0] and np.shares_memory(part, image)
+
+
+def test_of_a_million_frames_the_first_is_read_at_once(encode):
+    frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    decoded = decode_image(encode(Image.new("P", (64, 64)), "GIF")[:-1] + frame * 1_000_000 + b";")
+    assert decoded.pixels.shape == (64, 64, 3)
+    assert "animated" in decoded.notes
+
+
+@pytest.mark.parametrize("shape", [(30_000, 32), (32, 30_000), (2, 5_000), (1, 1)])
+def test_thin_pictures_have_hash_and_keypoints(shape):
+    from deepward.pictures.hashes import perceptual_hash
+    from deepward.pictures.keypoints import describe_keypoints, see, show_same_place
+
+    pixels = np.random.default_rng(0).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    assert len(perceptual_hash(pixels)) == 64
+    assert len(describe_keypoints(pixels)) % 32 == 0
+    assert show_same_place(see(pixels), see(pixels)) in (True, False)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepward.scoring.kinds import kind_of
+from deepward.pictures.containers import kind_of
 from deepward.scoring.reading import read_picture
 
 

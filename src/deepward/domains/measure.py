@@ -11,13 +11,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import cv2
+import numpy as np
 
 from deepward.errors import UnreadableImage
 from deepward.files import sha256_bytes
 from deepward.pictures.containers import EXTENSIONS
+from deepward.pictures.crops import judged_part
 from deepward.pictures.decode import decode_image, read_bytes
 from deepward.pictures.hashes import perceptual_hash
-from deepward.pictures.keypoints import Sight, describe_landmarks, see, show_same_place
+from deepward.pictures.keypoints import Sight, describe_keypoints, see, show_same_place
 
 __all__ = [
     "MEASURED",
@@ -67,14 +69,14 @@ def _measure(path: str, with_landmarks: bool) -> dict[str, Any]:
         decoded = decode_image(data, minimum_side=MINIMUM_SIDE)
         row["perceptual_hash"] = perceptual_hash(decoded.pixels)
         if with_landmarks:
-            row["landmarks"] = base64.b64encode(describe_landmarks(decoded.pixels)).decode()
+            row["landmarks"] = base64.b64encode(describe_keypoints(decoded.pixels)).decode()
     except UnreadableImage as error:
         row["quarantine"] = error.reason
         return row
     notes = list(decoded.notes)
     if PurePosixPath(os.path.basename(path)).suffix.lower() not in EXTENSIONS[decoded.container]:
         notes = sorted([*notes, "wrong_extension"])
-    row["height"], row["width"] = decoded.pixels.shape[:2]
+    row["height"], row["width"] = judged_part(decoded.pixels).shape[:2]
     row["notes"] = " ".join(notes) or None
     for field in ("mode", "container", "quality", "subsampling", "quantization", "metadata_bytes"):
         row[field] = getattr(decoded, field)
@@ -111,7 +113,7 @@ def decode_into(task: list[Any]) -> int:
     content = read_bytes(path)
     if sha256_bytes(content) != key:
         raise UnreadableImage("changed", "its content changed")
-    pixels = decode_image(content).pixels
+    pixels = np.ascontiguousarray(judged_part(decode_image(content).pixels))
     if pixels.shape != (height, width, 3):
         raise UnreadableImage("changed", "its size changed")
     descriptor = os.open(data, os.O_WRONLY)

@@ -3,9 +3,30 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["scoring_crops", "take_crop"]
+__all__ = ["JUDGED_PIXELS", "judged_part", "scoring_crops", "take_crop"]
 
 Pixels = NDArray[np.uint8]
+
+# The largest picture that is looked at whole, what phones take by default: more costs detectors
+# gigabytes and minutes.
+JUDGED_PIXELS = 12_500_000
+
+
+def judged_part(image: Pixels) -> Pixels:
+    """What is looked at of an (H, W, 3) picture: all, or a view of the middle of a larger one.
+
+    The part has `JUDGED_PIXELS` at most, at native resolution, and the picture's proportions as
+    far as they leave both sides at least 1,024 pixels, where the picture has them.
+    """
+    height, width = image.shape[:2]
+    if height * width <= JUDGED_PIXELS:
+        return image
+    share = (JUDGED_PIXELS / (height * width)) ** 0.5
+    shorter = max(int(min(height, width) * share), min(1024, height, width))
+    longer = JUDGED_PIXELS // shorter
+    rows, columns = (shorter, longer) if height <= width else (longer, shorter)
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return image[top : top + rows, left : left + columns]
 
 
 def take_crop(image: Pixels, side: int, offset: tuple[float, float]) -> Pixels:

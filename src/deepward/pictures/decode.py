@@ -1,43 +1,35 @@
 """From a file, or its bytes, to upright 8-bit RGB pixels, or to the reason why not."""
 
 import errno
+import importlib
 import io
 import os
 import stat
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from deepward.errors import UnreadableImage
-from deepward.pictures.containers import (
-    EXTENSIONS,
+from deepward.errors import UnreadableImage, UsageError
+from deepward.pictures.containers import HEIF_READER, kind_of, looks_truncated, sniff_container
+from deepward.pictures.crops import JUDGED_PIXELS
+from deepward.pictures.jpeg import (
+    decode_jpeg,
     jpeg_quality,
-    looks_truncated,
-    metadata_bytes,
+    name_of_subsampling,
     quantization_hash,
-    sniff_container,
 )
+from deepward.pictures.metadata import broken_chunk, metadata_bytes, without_metadata
+from deepward.pictures.rgb import to_rgb, undoing_turn
 
-__all__ = ["MAXIMUM_BYTES", "MAXIMUM_PIXELS", "Decoded", "decode_image", "read_bytes"]
+__all__ = ["MAXIMUM_BYTES", "Decoded", "decode_image", "most_pixels", "read_bytes"]
 
-MAXIMUM_PIXELS = 64_000_000  # 8000 x 8000: 192 MB as RGB, more than any camera phone's crop needs
 MAXIMUM_BYTES = 256 * 2**20
-
-# What undoes each EXIF orientation.
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+MEGAPIXELS = "DEEPWARD_MEGAPIXELS"  # environment variable: the most that a picture may have
+_USUAL_MEGAPIXELS = 200.0  # what the largest sensors of phones take
 
 # Pillow warns about odd EXIF and palettes, once per file; none of it changes the pixels.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -66,6 +58,22 @@ class Decoded:
     quantization: str | None
     metadata_bytes: int
     notes: tuple[str, ...]
+
+
+def most_pixels() -> int:
+    """Pixels that a picture may have to be decoded: the setting `DEEPWARD_MEGAPIXELS`.
+
+    Raises:
+        UsageError: it is set to something that is no positive number.
+    """
+    text = os.environ.get(MEGAPIXELS) or str(_USUAL_MEGAPIXELS)
+    try:
+        millions = float(text)
+    except ValueError:
+        millions = 0.0
+    if not 0 < millions < 10_000:
+        raise UsageError(f"{MEGAPIXELS} is {text!r}; it must be a number of megapixels, like 200.")
+    return int(millions * 1e6)
 
 
 def read_bytes(path: Path | str) -> bytes:
@@ -117,23 +125,31 @@ def decode_image(source: Path | bytes, *, minimum_side: int = 1) -> Decoded:
     data = source if isinstance(source, bytes) else read_bytes(source)
     if not data:
         raise UnreadableImage("empty", f"{name} is empty.")
-    container = sniff_container(data[:64])
+    container = sniff_container(data[:256])
     if container is None:
-        raise UnreadableImage("not_an_image", f"{name} is not a picture.")
-    if container == "other":
+        kind = kind_of(data[:512])
+        reason = "not_an_image" if kind in (None, "text") else "unsupported_format"
+        raise UnreadableImage(reason, f"{name} is {kind or 'of a kind that is not known here'}.")
+    if container == "HEIF" and HEIF_READER is None:
         raise UnreadableImage(
-            "unsupported_format", f"{name} is none of {', '.join(sorted(EXTENSIONS))}."
+            "heic", f"{name} is a HEIC picture; `pip install pi-heif` to read it."
         )
-    ImageFile.LOAD_TRUNCATED_IMAGES = False  # somebody else may have switched it on
+    most = most_pixels()
     try:
-        with Image.open(io.BytesIO(data), formats=[container]) as image:
-            _check_size(image.size, minimum_side, name)
-            return _decode(image, data, container)
+        try:
+            return _open(data, container, minimum_side, most, name)
+        except (UnreadableImage, MemoryError):
+            raise
+        except Exception:
+            # Metadata of any size, broken or not, must not keep the pixels from being read.
+            bare = without_metadata(data, container)
+            if bare == data:
+                raise
+            decoded = _open(bare, container, minimum_side, most, name)
+            notes = tuple(sorted({*decoded.notes, "metadata_dropped"}))
+            return replace(decoded, metadata_bytes=metadata_bytes(data, container, {}), notes=notes)
     except UnreadableImage:
         raise
-    except Image.DecompressionBombError:
-        message = f"{name} declares far more pixels than the {MAXIMUM_PIXELS:,} allowed."
-        raise UnreadableImage("decompression_bomb", message) from None
     except MemoryError:
         raise UnreadableImage("too_much_memory", f"{name} needs too much memory.") from None
     except Exception as error:  # Pillow's plugins raise whatever their parsing runs into
@@ -145,6 +161,19 @@ def decode_image(source: Path | bytes, *, minimum_side: int = 1) -> Decoded:
         raise UnreadableImage(reason, f"{name} {what}{detail}.") from None
 
 
+def _open(data: bytes, container: str, minimum_side: int, most: int, name: str) -> Decoded:
+    if container == "HEIF" and HEIF_READER is not None:
+        importlib.import_module(HEIF_READER).register_heif_opener()
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # somebody else may have switched it on
+    Image.MAX_IMAGE_PIXELS = most  # for the checks of Pillow's own
+    try:
+        with Image.open(io.BytesIO(data), formats=[container]) as image:
+            _check_size(image.size, minimum_side, most, name)
+            return _decode(image, data, container)
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(f"{name} has too many pixels", most) from None
+
+
 def _says_truncated(error: Exception, container: str) -> bool:
     words = str(error).lower()
     if container != "TIFF":  # the others have an end that can be looked for
@@ -152,38 +181,49 @@ def _says_truncated(error: Exception, container: str) -> bool:
     return any(word in words for word in ("truncated", "unexpected end", "not enough"))
 
 
-def _check_size(size: tuple[int, int], minimum_side: int, name: str) -> None:
+def _check_size(size: tuple[int, int], minimum_side: int, most: int, name: str) -> None:
     width, height = size
-    if width * height > MAXIMUM_PIXELS:
-        raise UnreadableImage(
-            "decompression_bomb",
-            f"{name} declares {width} x {height} pixels; at most {MAXIMUM_PIXELS:,} are decoded.",
-        )
+    if width * height > most:
+        raise _too_many_pixels(f"{name} has {width:,} x {height:,} pixels", most)
     if min(width, height) < minimum_side:
         raise UnreadableImage(
             "too_small", f"{name} is {width} x {height} pixels; a side needs {minimum_side}."
         )
 
 
+def _too_many_pixels(found: str, most: int) -> UnreadableImage:
+    limit = f"the limit is {most / 1e6:g} megapixels ({MEGAPIXELS})"
+    return UnreadableImage("decompression_bomb", f"{found}; {limit}.")
+
+
 def _decode(image: Image.Image, data: bytes, container: str) -> Decoded:
     notes: set[str] = set()
     mode = image.mode
-    if getattr(image, "n_frames", 1) > 1:
+    if getattr(image, "is_animated", False):  # not `n_frames`: it reads them all
         notes.add("animated")
         image.seek(0)
     tables = getattr(image, "quantization", None) if container == "JPEG" else None
-    subsampling = _subsampling(getattr(image, "layer", [])) if container == "JPEG" else None
+    subsampling = name_of_subsampling(getattr(image, "layer", [])) if tables else None
     if container == "JPEG" and image.info.get("progressive"):
         notes.add("progressive")
     if container == "PNG" and len(data) > 24 and data[24] == 16:  # IHDR: bit depth
         notes.add("sixteen_bit")
+    if container == "PNG" and (broken := broken_chunk(data)):
+        raise ValueError(f"broken {broken}")
     payload = metadata_bytes(data, container, image.info)
-    image.load()
-    turn = _turn(image)
-    pixels = _to_rgb(image, notes)
+    pixels, warning = None, None
+    if container == "JPEG":
+        pixels, warning = decode_jpeg(data, mode)
+        notes.update({warning} - {None})
+    if pixels is None:
+        image.load()
+        pixels = to_rgb(image, notes)
+    turn = undoing_turn(image)
     if turn is not None:
         pixels = np.asarray(Image.fromarray(pixels).transpose(turn))
         notes.add("rotated")
+    if pixels.shape[0] * pixels.shape[1] > JUDGED_PIXELS:
+        notes.add("middle_only")
     return Decoded(
         pixels=np.ascontiguousarray(pixels),
         container=container,
@@ -194,72 +234,3 @@ def _decode(image: Image.Image, data: bytes, container: str) -> Decoded:
         metadata_bytes=payload,
         notes=tuple(sorted(notes)),
     )
-
-
-def _turn(image: Image.Image) -> Image.Transpose | None:
-    carriers = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
-    if image.format != "TIFF" and not any(key in image.info for key in carriers):
-        return None
-    try:
-        orientation = image.getexif().get(0x0112, 1)
-    except Exception:  # damaged EXIF says nothing about the orientation
-        return None
-    return _TURNS.get(orientation) if isinstance(orientation, int) else None
-
-
-def _to_rgb(image: Image.Image, notes: set[str]) -> NDArray[np.uint8]:
-    mode = image.mode
-    if mode == "RGB" and "transparency" not in image.info:
-        return np.asarray(image)
-    if mode == "F" or mode.startswith("I"):
-        notes.add("sixteen_bit")
-        return np.repeat(_to_eight_bits(np.asarray(image), mode)[:, :, None], 3, axis=2)
-    if mode in ("P", "PA"):
-        notes.add("palette")
-    if mode == "CMYK":
-        notes.add("cmyk")
-    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layers = image if mode == "RGBA" else image.convert("RGBA")
-        if layers.getchannel("A").getextrema() != (255, 255):
-            notes.add("alpha")
-        return _over_white(layers)
-    return np.asarray(image.convert("RGB"))
-
-
-def _over_white(layers: Image.Image) -> NDArray[np.uint8]:
-    """Composes an RGBA picture over white, in strips to save memory."""
-    width, height = layers.size
-    result = np.empty((height, width, 3), dtype=np.uint8)
-    for top in range(0, height, 256):
-        bottom = min(top + 256, height)
-        strip = np.asarray(layers.crop((0, top, width, bottom))).astype(np.uint16)
-        alpha = strip[:, :, 3:]
-        result[top:bottom] = (strip[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
-    return result
-
-
-def _to_eight_bits(values: NDArray[Any], mode: str) -> NDArray[np.uint8]:
-    """Scales deep gray values, (H, W), by the range that the picture seems to use."""
-    top = float(np.nanmax(values, initial=0.0))
-    if mode.startswith("I;16"):
-        full = 65535.0
-    elif mode == "F" and top <= 1.0:
-        full = 1.0
-    else:
-        full = next((limit for limit in (255.0, 65535.0) if top <= limit), float(2**32 - 1))
-    result = np.empty(values.shape, dtype=np.uint8)
-    for start in range(0, len(values), 256):  # in strips, as floats take four times the memory
-        strip = values[start : start + 256].astype(np.float64) * (255.0 / full)
-        np.nan_to_num(strip, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
-        result[start : start + 256] = np.clip(np.rint(strip), 0, 255)
-    return result
-
-
-def _subsampling(layers: list[tuple[int, int, int, int]]) -> str | None:
-    """Chroma subsampling from JPEG layers of (id, horizontal, vertical, table)."""
-    factors = [f"{horizontal}x{vertical}" for _, horizontal, vertical, _ in layers]
-    if len(factors) == 1:
-        return "gray"
-    names = {"1x1,1x1,1x1": "4:4:4", "2x1,1x1,1x1": "4:2:2", "2x2,1x1,1x1": "4:2:0"}
-    text = ",".join(factors)
-    return names.get(text, text) or None

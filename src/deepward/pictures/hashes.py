@@ -3,7 +3,7 @@
 The hash holds the signs of the low-frequency DCT coefficients of the picture at 32 x 32 pixels, as
 in pHash (Zauner, 2010): the 8 x 8 lowest first, then the rest of the 16 x 16 lowest. It survives
 re-encoding, resizing, and slight changes of tone. It does not survive cropping, mirroring or
-turning: see `landmarks` for crops.
+turning: see `keypoints` for crops.
 """
 
 import cv2

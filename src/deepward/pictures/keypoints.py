@@ -17,12 +17,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Sight", "crop_candidates", "describe_landmarks", "see", "show_same_place"]
+__all__ = ["Sight", "crop_candidates", "describe_keypoints", "see", "show_same_place"]
 
-MOST_LANDMARKS = 96
-_LONGEST_SIDE = 384  # pixels, for the landmarks that are kept
+_MOST_KEYPOINTS = 96
+_LONGEST_SIDE = 384  # pixels, for the keypoints that are kept
+_MARGIN = 19  # pixels along the border where no corner is looked for
 _TABLES, _KEY_BITS = 10, 18
-_CROWD = 40  # descriptors under one key: more are a pattern (sky, noise), not a landmark
+_CROWD = 40  # descriptors under one key: more are a pattern (sky, noise), not a keypoint
 _NEAR = 30  # of 256 bits between descriptors of one corner
 _FEWEST_SHARED = 3
 _MOST_CANDIDATES = 8  # per picture, those that share most
@@ -34,23 +35,36 @@ def _gray(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     scale = longest / max(gray.shape)
     if scale < 1:
-        gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = (max(1, round(scale * gray.shape[1])), max(1, round(scale * gray.shape[0])))
+        gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
     return np.asarray(gray, dtype=np.uint8)
 
 
-def describe_landmarks(pixels: NDArray[np.uint8]) -> bytes:
+def _corners(
+    gray: NDArray[np.uint8], most: int, levels: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Places (K, 2) and descriptors (K, 32) of the strongest corners of an (H, W) picture."""
+    points: Sequence[cv2.KeyPoint] = ()
+    descriptors = None
+    if min(gray.shape) > 2 * _MARGIN:  # OpenCV fails on thinner ones instead of finding nothing
+        orb = cv2.ORB.create(most, 1.2, levels, edgeThreshold=_MARGIN, fastThreshold=5)
+        points, descriptors = orb.detectAndCompute(gray, None)
+    places = np.array([point.pt for point in points], dtype=np.float32).reshape(-1, 2)
+    found = np.empty((0, 32)) if descriptors is None else descriptors
+    return places, np.asarray(found, dtype=np.uint8)
+
+
+def describe_keypoints(pixels: NDArray[np.uint8]) -> bytes:
     """Descriptors of the strongest corners of an (H, W, 3) RGB picture, 32 bytes each."""
-    orb = cv2.ORB.create(MOST_LANDMARKS, 1.2, 8, edgeThreshold=19, fastThreshold=5)
-    _, descriptors = orb.detectAndCompute(_gray(pixels, _LONGEST_SIDE), None)
-    return b"" if descriptors is None else np.asarray(descriptors, dtype=np.uint8).tobytes()
+    return _corners(_gray(pixels, _LONGEST_SIDE), _MOST_KEYPOINTS, 8)[1].tobytes()
 
 
-def crop_candidates(landmarks: Sequence[bytes]) -> list[tuple[int, int]]:
-    """Pairs of pictures (numbers, ascending) that share enough landmarks to be compared."""
-    counts = [len(one) // 32 for one in landmarks]
-    bits = np.frombuffer(b"".join(landmarks), dtype=np.uint8).reshape(-1, 32)
+def crop_candidates(keypoints: Sequence[bytes]) -> list[tuple[int, int]]:
+    """Pairs of pictures (numbers, ascending) that share enough keypoints to be compared."""
+    counts = [len(one) // 32 for one in keypoints]
+    bits = np.frombuffer(b"".join(keypoints), dtype=np.uint8).reshape(-1, 32)
     words = bits.view(np.uint64)  # (D, 4)
-    owner = np.repeat(np.arange(len(landmarks)), counts)
+    owner = np.repeat(np.arange(len(keypoints)), counts)
     shared: dict[tuple[int, int], set[tuple[int, int]]] = {}
     rng = np.random.default_rng(20)  # a constant of the method, like the tables of a hash
     for _ in range(_TABLES):
@@ -76,7 +90,7 @@ def crop_candidates(landmarks: Sequence[bytes]) -> list[tuple[int, int]]:
                 shared.setdefault(pair, set()).add(match)
     strength = {}
     for pair, matches in shared.items():
-        # Each corner once: a repeated pattern does not count as many landmarks.
+        # Each corner once: a repeated pattern does not count as many keypoints.
         strength[pair] = min(len({match[side] for match in matches}) for side in (0, 1))
     taken: dict[int, int] = {}
     chosen = []
@@ -102,12 +116,7 @@ class Sight:
 def see(pixels: NDArray[np.uint8]) -> Sight:
     """Prepares an (H, W, 3) RGB picture for comparisons."""
     gray = _gray(pixels, 768)
-    orb = cv2.ORB.create(400, 1.2, 10, edgeThreshold=19, fastThreshold=5)
-    points, descriptors = orb.detectAndCompute(gray, None)
-    places = np.array([point.pt for point in points], dtype=np.float32).reshape(-1, 2)
-    if descriptors is None:
-        return Sight(gray, places, np.empty((0, 32), dtype=np.uint8))
-    return Sight(gray, places, np.asarray(descriptors, dtype=np.uint8))
+    return Sight(gray, *_corners(gray, 400, 10))
 
 
 def show_same_place(first: Sight, second: Sight) -> bool:

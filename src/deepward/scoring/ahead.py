@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from deepward.pictures.decode import MAXIMUM_PIXELS
+from deepward.pictures.crops import JUDGED_PIXELS
 from deepward.scoring.reading import Reading, read_picture
 
 __all__ = ["ReadAhead"]
@@ -122,6 +122,6 @@ def _expected_bytes(path: Path) -> int:
     """Guesses how large a picture is once decoded, from its file: compressed or nearly not."""
     factor = 24 if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else 4
     try:
-        return min(factor * path.stat().st_size, 3 * MAXIMUM_PIXELS)
+        return min(factor * path.stat().st_size, 3 * JUDGED_PIXELS)
     except OSError:
         return 0

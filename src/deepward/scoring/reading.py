@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from deepward.errors import UnreadableImage
 from deepward.intake.reasons import REASONS
+from deepward.pictures.crops import judged_part
 from deepward.pictures.decode import decode_image
-from deepward.scoring.kinds import HEAD_BYTES, kind_of
 
 __all__ = ["Reading", "read_picture"]
 
@@ -39,7 +39,7 @@ def read_picture(path: Path, minimum_size: int = 1) -> Reading:
         minimum_size: the least height and width in pixels that can be judged.
     """
     try:
-        return Reading(decode_image(path, minimum_side=minimum_size).pixels)
+        return Reading(judged_part(decode_image(path, minimum_side=minimum_size).pixels))
     except UnreadableImage as error:
         return Reading(None, _in_words(path, error))
 
@@ -50,16 +50,8 @@ def _in_words(path: Path, error: UnreadableImage) -> str:
         code = "dangling_link"
     elif code in ("special_file", "unreadable") and os.path.isdir(path):
         return "unreadable: a folder whose files cannot be listed"
-    elif code in ("not_an_image", "unsupported_format"):
-        return f"not a picture: {_kind(path)}"
     said = str(error).removeprefix(f"{path} ").removesuffix(".")
+    if code in ("not_an_image", "unsupported_format"):
+        return f"not a picture: {said.removeprefix('is ')}"
     explained = said if code in _WITH_NUMBERS else REASONS.get(code, said)
     return f"{code.replace('_', ' ')}: {explained}"
-
-
-def _kind(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return kind_of(file.read(HEAD_BYTES)) or "of a kind that is not known here"
-    except OSError:
-        return "of a kind that is not known here"
