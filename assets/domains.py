@@ -10,6 +10,7 @@ from assets.metadata import audit_metadata, manifest_metadata
 from assets.partitions import domain_partitions, every_domain_at_once
 from assets.steps import Made, domains_result, each_domain
 from deepward.errors import DomainError
+from deepward.home import linked_folders
 from deepward.versions import code_version
 from resources import ArtifactStore, DomainFolders, Reporting
 
@@ -111,7 +112,12 @@ def domain_manifest(
         files = store.domain_files(domains.path(domain))
         files.state.parent.mkdir(parents=True, exist_ok=True)
         with reporting.show(context.log.info) as progress:
-            manifest = scan_domain(domains.path(domain), state=files.state, progress=progress)
+            manifest = scan_domain(
+                domains.path(domain),
+                allowed=[domains.folder, *linked_folders()],
+                state=files.state,
+                progress=progress,
+            )
             pixels = build_cache(manifest, files.pixels, progress=progress)
         kept = store.ensure(
             store.name(files.manifest),

@@ -14,6 +14,7 @@ from assets.partitions import domain_partitions, technique_partitions
 from assets.steps import Made, single_result
 from deepward.errors import DomainError
 from deepward.files import sha256_file
+from deepward.home import linked_folders
 from deepward.progress import Progress
 from deepward.versions import code_version
 from resources import ArtifactStore, DomainFolders, Reporting
@@ -163,7 +164,7 @@ def _scan(store: ArtifactStore, folder: Path) -> "Manifest":
 
     state = store.domain_files(folder).state
     state.parent.mkdir(parents=True, exist_ok=True)
-    return scan_domain(folder, state=state)
+    return scan_domain(folder, allowed=[folder.parent, *linked_folders()], state=state)
 
 
 def _audit(store: ArtifactStore, folder: Path) -> dict[str, Any]:

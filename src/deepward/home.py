@@ -1,7 +1,8 @@
 """Where everything that is made lives: `DEEPWARD_HOME`, by default `storage/` in this folder.
 
 storage/
-├── domains/              domain folders (or links to them); `DEEPWARD_DOMAINS` points elsewhere
+├── domains/              domain folders (or links to them); `DEEPWARD_DOMAINS` points elsewhere,
+│                         `DEEPWARD_LINKS` names folders that links in a domain may lead to
 ├── detectors/baseline/   the detector that `deepward score` uses unless told otherwise
 ├── manifests/            one Parquet file per domain folder, and what the scanner remembers
 ├── pixels/               decoded pictures, memory-mapped
@@ -28,6 +29,7 @@ __all__ = [
     "domains_folder",
     "home",
     "knowledge_folder",
+    "linked_folders",
     "report_file",
 ]
 
@@ -46,6 +48,15 @@ def domains_folder() -> Path:
     """The folder of domains that is used where none is named, and that the sensor watches."""
     configured = os.environ.get("DEEPWARD_DOMAINS")
     return Path(configured).absolute() if configured else home() / "domains"
+
+
+def linked_folders() -> list[Path]:
+    """Folders that links in a domain may lead to, besides its own: `DEEPWARD_LINKS`, with `:`.
+
+    The folder of domains is always one: what lies in it was put there to be read.
+    """
+    named = os.environ.get("DEEPWARD_LINKS", "").split(os.pathsep)
+    return [domains_folder(), *(Path(name).absolute() for name in named if name)]
 
 
 def demo_domains_folder() -> Path:

@@ -123,8 +123,8 @@ def zoo(tmp_path_factory, draw, encode) -> Zoo:
         links = {
             "dangling": ("nowhere.jpg", "dangling_link"),
             "circle": ("circle.jpg", "dangling_link"),
-            "escaping": ("/etc/hostname", "link_outside_domain"),
-            "upwards": ("../../../other.jpg", "link_outside_domain"),
+            "escaping": ("/etc/hostname", "link_outside_folder"),
+            "upwards": ("../../../other.jpg", "link_outside_folder"),
             "other_folder": (".", "folder_link"),
             "inner": ("good0.jpg", "duplicate"),
         }

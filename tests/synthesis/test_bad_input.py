@@ -92,7 +92,7 @@ def test_each_bad_picture_gets_its_reason_and_the_others_are_used(zoo, spec, tmp
         "bomb.png": "decompression_bomb",
         "text.jpg": "not_an_image",
         "marked.jpg": "not_real",
-        "link.jpg": "link_outside_domain",
+        "link.jpg": "link_outside_folder",
         "nowhere.jpg": "dangling_link",
         "pipe.jpg": "special_file",
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepward.errors import UsageError
-from deepward.home import domain_files
+from deepward.home import domain_files, linked_folders
 from deepward.progress import Progress
 
 if TYPE_CHECKING:
@@ -33,13 +33,19 @@ def domain_folders(folder: Path, names: Sequence[str] | None = None) -> list[Pat
     return [known[name] for name in dict.fromkeys(names or known)]
 
 
-def scan(folder: Path, progress: Progress) -> "Manifest":
-    """The manifest of one domain folder; files that did not change are not decoded again."""
+def scan(folder: Path, progress: Progress, named: Path | None = None) -> "Manifest":
+    """The manifest of one domain folder; files that did not change are not decoded again.
+
+    Links in it may lead anywhere below `named`, the folder that the user named, and to what
+    `linked_folders` allows.
+    """
     from deepward.domains import scan_domain
 
     files = domain_files(folder)
     files.state.parent.mkdir(parents=True, exist_ok=True)
-    manifest = scan_domain(folder, state=files.state, progress=progress)
+    manifest = scan_domain(
+        folder, allowed=[named or folder, *linked_folders()], state=files.state, progress=progress
+    )
     manifest.write(files.manifest)
     return manifest
 

@@ -38,7 +38,12 @@ def list_domains(folder: FolderArgument = None, as_json: JsonFlag = False) -> No
 
     What was set aside is counted with its reasons.
     """
-    described = [_describe(manifest) for manifest in _manifests(root_at(folder))]
+    manifests = list(_manifests(root_at(folder)))
+    described = [_describe(manifest) for manifest in manifests]
+    for manifest in manifests:
+        if count := len(manifest.strays):
+            first = manifest.strays[0]
+            say(f"{manifest.domain}: {count} rows of its metadata fit no file, {first} for one.")
     if as_json:
         for entry in described:
             print_json(entry)
@@ -104,11 +109,15 @@ def audit_domains(
 
 
 def _manifests(root: Path) -> "Iterator[Manifest]":
-
     folders = domain_folders(root)
+    if folders != [root]:
+        from deepward.domains.layout import other_folders
+
+        if others := other_folders(root):
+            say(f"No domain, as there is no class folder in it: {', '.join(others)}.")
     with shown_progress() as progress:
         for folder in folders:
-            yield scan(folder, progress)
+            yield scan(folder, progress, root)
 
 
 def _describe(manifest: "Manifest") -> dict[str, Any]:
@@ -122,6 +131,7 @@ def _describe(manifest: "Manifest") -> dict[str, Any]:
         "declared_splits": manifest.declared_splits,
         "splits": counts,
         "quarantine": quarantine,
+        "metadata_rows_without_file": len(manifest.strays),
         "version": manifest.content_hash,
     }
 

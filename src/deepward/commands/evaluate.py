@@ -50,14 +50,15 @@ def evaluate(
     if split not in _SPLITS:
         raise UsageError(f"There is no split {split}; there are {', '.join(_SPLITS)}.")
     place = detector_at(detector)
-    folders = domain_folders(root_at(domains), domain)
+    root = root_at(domains)
+    folders = domain_folders(root, domain)
 
     from deepward.detectors import load_detector
 
     loaded = load_detector(place)
     results = []
     with shown_progress() as progress:
-        manifests = [scan(folder, progress) for folder in folders]
+        manifests = [scan(folder, progress, root) for folder in folders]
         for _, metrics in evaluated(loaded, manifests, split, progress, seed, resamples):
             results.append(metrics)
             if as_json:

@@ -56,7 +56,8 @@ def report(
 def _build(
     place: Path, detector: Path | None, domains: Path | None, names: list[str] | None
 ) -> None:
-    folders = domain_folders(root_at(domains), names)
+    root = root_at(domains)
+    folders = domain_folders(root, names)
     source = detector_at(detector)
 
     from deepward.detectors import load_detector
@@ -66,7 +67,7 @@ def _build(
 
     loaded = load_detector(source)
     with shown_progress() as progress:
-        manifests = [scan(folder, progress) for folder in folders]
+        manifests = [scan(folder, progress, root) for folder in folders]
         pictures: dict[str, tuple[ImageSet, int]] = {}
         results = []
         for data, metrics in evaluated(loaded, manifests, "test", progress):

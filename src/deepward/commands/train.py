@@ -59,7 +59,8 @@ def train(
         raise UsageError("Give --minutes or --steps, not both.")
     target = (out_folder or default_detector()).absolute()
     _refuse_to_lose(target, force)
-    folders = domain_folders(root_at(domains), domain)
+    root = root_at(domains)
+    folders = domain_folders(root, domain)
 
     from deepward.detectors import Descriptions, find_recipe, save_detector
     from deepward.learning import TrainingConfig, train_detector
@@ -67,7 +68,7 @@ def train(
     find_recipe(detector)
     config = TrainingConfig(detector=detector, steps=steps, minutes=minutes, seed=seed)
     with shown_progress() as progress:
-        manifests = _trainable([scan(f, progress) for f in folders], named=bool(domain))
+        manifests = _trainable([scan(f, progress, root) for f in folders], named=bool(domain))
         data = {split: images(manifests, split, progress) for split in ("train", "val")}
         checkpoints = checkpoints_folder(_key(config, manifests))
         trained = train_detector(

@@ -4,6 +4,7 @@ The same files give the same Parquet bytes, whatever the number of workers, the 
 how often the scan was interrupted.
 """
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deepward.domains.layout import SPLITS, unescape_path
+from deepward.domains.layout import SPLITS
 from deepward.errors import DomainError
 from deepward.files import atomic_file, canonical_json, sha256_bytes
+from deepward.intake.walk import unescape_path
 
 __all__ = ["MANIFEST_COLUMNS", "MANIFEST_SCHEMA", "Manifest"]
 
@@ -25,6 +27,7 @@ MANIFEST_SCHEMA = pa.schema(
         ("perceptual_hash", pa.string()),  # 256 bits, hex
         ("label", pa.int64()),  # 0 real, 1 fake
         ("technique", pa.string()),
+        ("content", pa.string()),  # what is shown, as the folders above the class say
         ("split", pa.string()),
         ("width", pa.int64()),  # upright, after EXIF rotation
         ("height", pa.int64()),
@@ -41,7 +44,7 @@ MANIFEST_SCHEMA = pa.schema(
     ]
 )
 MANIFEST_COLUMNS: tuple[str, ...] = tuple(MANIFEST_SCHEMA.names)
-_VERSION = "1"
+_VERSION = "2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +56,14 @@ class Manifest:
         root: the domain's folder.
         table: one row per file, sorted by path; the columns are `MANIFEST_COLUMNS`.
         declared_splits: True when the folder itself has train/val/test folders.
+        strays: paths in the domain's metadata that fit no file.
     """
 
     domain: str
     root: Path
     table: pd.DataFrame
     declared_splits: bool
+    strays: tuple[str, ...] = ()
 
     def usable(self, split: str | None = None) -> pd.DataFrame:
         """Rows without quarantine, of one split or of all; `label` and sizes are plain int64."""
@@ -118,6 +123,7 @@ class Manifest:
             root=root,
             table=to_pandas(table),
             declared_splits=facts[b"declared_splits"] == b"1",
+            strays=tuple(json.loads(facts[b"strays"])),
         )
 
 
@@ -130,6 +136,7 @@ def _to_arrow(manifest: Manifest) -> pa.Table:
             "deepward.manifest": _VERSION,
             "domain": manifest.domain.encode(errors="backslashreplace"),
             "declared_splits": str(int(manifest.declared_splits)),
+            "strays": json.dumps(manifest.strays),
         }
     )
 

@@ -8,7 +8,7 @@ import base64
 import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from deepward.domains.layout import FoundFile, escape_path, has_declared_splits, list_files
+from deepward.domains.layout import ListedFile, has_declared_splits, list_files
 from deepward.domains.manifest import MANIFEST_COLUMNS, MANIFEST_SCHEMA, Manifest, to_pandas
 from deepward.domains.measure import (
     MEASURED,
@@ -28,16 +28,17 @@ from deepward.domains.measure import (
     measure_file,
     measure_with_landmarks,
 )
-from deepward.domains.metadata import FileFacts, read_metadata
+from deepward.domains.metadata import NO_METADATA, FileFacts, Metadata, read_metadata
 from deepward.domains.splits import arrange
 from deepward.files import atomic_file
 from deepward.intake.pool import Failure, run_tasks
+from deepward.intake.walk import escape_path
 from deepward.pictures.keypoints import crop_candidates
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["scan_domain", "scan_files"]
 
-_VERSION = f"1 {PIL.__version__}"  # another decoder may decode differently
+_VERSION = f"2 {PIL.__version__}"  # another decoder may decode differently
 _REMEMBERED = (*MEASURED, "landmarks")
 _STAT = ("size", "mtime_ns", "inode", "ctime_ns")
 
@@ -45,6 +46,7 @@ _STAT = ("size", "mtime_ns", "inode", "ctime_ns")
 def scan_domain(
     folder: Path,
     *,
+    allowed: Sequence[Path] = (),
     state: Path | None = None,
     workers: int | None = None,
     progress: Progress = no_progress,
@@ -53,6 +55,7 @@ def scan_domain(
 
     Args:
         folder: the domain's folder.
+        allowed: folders that links in it may lead to; others than these and its own are not read.
         state: a file that remembers what was measured; made when absent, replaced when unreadable.
         workers: processes that decode; None for one per core.
         progress: told after every batch of files.
@@ -60,16 +63,16 @@ def scan_domain(
     Raises:
         DomainError: the folder is no domain, or its metadata cannot be understood.
     """
-    declared = has_declared_splits(folder)
-    facts, facts_hash = read_metadata(folder)
-    files = list_files(folder)
+    declared = has_declared_splits(folder, allowed)
+    metadata = read_metadata(folder)
+    files = list_files(folder, allowed)
     name = Path(os.path.abspath(folder)).name  # a link's own name, not its target's
     return scan_files(
         name,
         folder,
         files,
         declared=declared,
-        metadata=(facts, facts_hash),
+        metadata=metadata,
         state=state,
         workers=workers,
         progress=progress,
@@ -79,10 +82,10 @@ def scan_domain(
 def scan_files(
     name: str,
     folder: Path,
-    files: list[FoundFile],
+    files: list[ListedFile],
     *,
     declared: bool = False,
-    metadata: tuple[dict[str, FileFacts], str] = ({}, ""),
+    metadata: Metadata = NO_METADATA,
     state: Path | None = None,
     workers: int | None = None,
     progress: Progress = no_progress,
@@ -97,24 +100,23 @@ def scan_files(
         metadata: as `read_metadata` returns it.
         state, workers, progress: as for `scan_domain`.
     """
-    facts, facts_hash = metadata
     paths = [escape_path(file.path) for file in files]
     stats = np.array([file.stat for file in files], dtype=np.int64).reshape(-1, 4)
-    key = json.dumps([_VERSION, name, declared, facts_hash])
+    key = json.dumps([_VERSION, name, declared, metadata.content_hash])
+    facts, strays = metadata.assign(paths)
     memory = _Memory.load(state)
     listed = [file.quarantine for file in files]
     if memory.matches(key, paths, stats, listed):
         assert memory.table is not None
         progress(Advance(f"scan {name}", len(files), len(files), "file", "nothing changed"))
-        return Manifest(name, folder, to_pandas(memory.table), declared)
+        return Manifest(name, folder, to_pandas(memory.table), declared, tuple(strays))
 
     measured = _measure(name, folder, files, paths, stats, declared, memory, workers, progress)
     table = _assemble(files, paths, measured, facts)
     crops = [] if declared else _find_crops(name, folder, files, measured, workers, progress)
-    named = [facts.get(path, (None, None))[1] for path in paths]
-    frame = arrange(to_pandas(table), declared, named, crops)
+    frame = arrange(to_pandas(table), declared, [group for _, group in facts], crops)
     table = pa.Table.from_pandas(frame, schema=MANIFEST_SCHEMA, preserve_index=False)
-    manifest = Manifest(name, folder, to_pandas(table), declared)
+    manifest = Manifest(name, folder, to_pandas(table), declared, tuple(strays))
     if state is not None:
         memory.store(state, key, table, stats, listed, measured)
     return manifest
@@ -123,7 +125,7 @@ def scan_files(
 def _measure(
     name: str,
     folder: Path,
-    files: list[FoundFile],
+    files: list[ListedFile],
     paths: list[str],
     stats: NDArray[np.int64],
     declared: bool,
@@ -171,7 +173,7 @@ def _measure(
 def _find_crops(
     name: str,
     folder: Path,
-    files: list[FoundFile],
+    files: list[ListedFile],
     measured: list[dict[str, Any]],
     workers: int | None,
     progress: Progress,
@@ -190,18 +192,20 @@ def _find_crops(
 
 
 def _assemble(
-    files: list[FoundFile],
+    files: list[ListedFile],
     paths: list[str],
     measured: list[dict[str, Any]],
-    facts: dict[str, FileFacts],
+    facts: list[FileFacts],
 ) -> pa.Table:
     columns: dict[str, list[Any]] = {name: [row[name] for row in measured] for name in MEASURED}
     columns["path"] = paths
     columns["label"] = [file.label for file in files]
     columns["split"] = [file.split if file.label is not None else None for file in files]
     columns["technique"] = [
-        facts.get(path, (None, None))[0] or file.technique
-        for file, path in zip(files, paths, strict=True)
+        named or file.technique for file, (named, _) in zip(files, facts, strict=True)
+    ]
+    columns["content"] = [
+        None if file.content is None else escape_path(file.content) for file in files
     ]
     columns["group"] = [None] * len(files)
     return pa.table(columns, schema=MANIFEST_SCHEMA)

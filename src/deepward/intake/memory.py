@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from deepward.domains.layout import escape_path
 from deepward.errors import KnowledgeError
-from deepward.knowledge.folders import FoundFile
+from deepward.intake.walk import escape_path
+from deepward.knowledge.folders import ListedDocument
 
 __all__ = ["ScanMemory"]
 
@@ -72,7 +72,7 @@ class ScanMemory:
                 known[source, tuple(json.loads(status))] = json.loads(facts)
         return known
 
-    def note(self, file: FoundFile, version: str, facts: Mapping[str, Any]) -> None:
+    def note(self, file: ListedDocument, version: str, facts: Mapping[str, Any]) -> None:
         """Keeps what was found in a file; to be committed."""
         self._connection.execute(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",

@@ -1,16 +1,15 @@
 """Folders of documents as the file system shows them: every file, and why one is not opened."""
 
 import os
-import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from deepward.domains.layout import escape_path
 from deepward.errors import KnowledgeError
+from deepward.intake.walk import FoundFile, escape_path, walk
 from deepward.knowledge.reading import FORMATS, MOST_BYTES
 
-__all__ = ["Folder", "FoundFile", "list_files"]
+__all__ = ["Folder", "ListedDocument", "list_files"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundFile:
+class ListedDocument:
     """One file as the listing sees it, before it is opened.
 
     Attributes:
@@ -57,17 +56,17 @@ class FoundFile:
         return escape_path(self.path)
 
 
-def list_files(folders: Sequence[Folder]) -> list[FoundFile]:
+def list_files(folders: Sequence[Folder]) -> list[ListedDocument]:
     """Lists every file of `folders`, sorted by source; opens none.
 
-    Links to files inside their folder are followed, folders as deep as they go; links to folders,
-    other links, special and hidden files are listed with the reason why they are not opened. A file
-    that lies in two of the folders belongs to the first.
+    Links that stay below the folder are followed; other links, special and hidden files are listed
+    with the reason why they are not opened. A file that lies in two of the folders belongs to the
+    first.
 
     Raises:
         KnowledgeError: one of the folders is not there.
     """
-    found: dict[str, FoundFile] = {}
+    found: dict[str, ListedDocument] = {}
     for folder in folders:
         root = os.path.abspath(folder.path)
         if not os.path.exists(root):
@@ -75,67 +74,19 @@ def list_files(folders: Sequence[Folder]) -> list[FoundFile]:
                 f"There is no file or folder {escape_path(root)}; name one that exists, or leave "
                 f"it out."
             )
-        if os.path.isdir(root):
-            paths = _walk(root, os.path.realpath(root), folder)
-        else:  # a link that is named itself is meant
-            paths = iter([_judge(root, os.stat(root), folder, None)])
-        for file in paths:
-            found.setdefault(file.path, file)
+        for file in walk(Path(root)):
+            document = ListedDocument(
+                file.path, folder.origin, folder.kind, file.stat, _judge(file)
+            )
+            found.setdefault(file.path, document)
     return sorted(found.values(), key=lambda file: file.source)
 
 
-def _walk(root: str, real: str, folder: Folder) -> Iterator[FoundFile]:
-    waiting = [root]
-    while waiting:
-        directory = waiting.pop()
-        try:
-            entries = list(os.scandir(directory))
-        except OSError as error:
-            missing = isinstance(error, PermissionError)
-            reason = "unreadable_permission" if missing else "unreadable"
-            yield FoundFile(directory, folder.origin, folder.kind, (0, 0, 0, 0), reason)
-            continue
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                waiting.append(entry.path)
-            else:
-                yield _examine(entry, real, folder)
-
-
-def _examine(entry: "os.DirEntry[str]", real: str, folder: Folder) -> FoundFile:
-    reason = "hidden_file" if entry.name.startswith(".") else None
-    try:
-        status = entry.stat(follow_symlinks=False)
-        if stat.S_ISLNK(status.st_mode):
-            target = os.path.realpath(entry.path)
-            inside = target == real or target.startswith(os.path.join(real, ""))
-            try:
-                status = os.stat(target)
-            except OSError:
-                reason = reason or "dangling_link"
-            if stat.S_ISDIR(status.st_mode):
-                reason = reason or "folder_link"
-            if not inside and reason in (None, "folder_link"):
-                reason = "link_outside_folder"
-            elif reason is None and "/." in target.removeprefix(real):
-                reason = "hidden_file"
-    except FileNotFoundError:
-        return FoundFile(entry.path, folder.origin, folder.kind, (0, 0, 0, 0), "vanished")
-    except OSError:
-        return FoundFile(entry.path, folder.origin, folder.kind, (0, 0, 0, 0), "unreadable")
-    return _judge(entry.path, status, folder, reason)
-
-
-def _judge(path: str, status: os.stat_result, folder: Folder, reason: str | None) -> FoundFile:
-    regular = stat.S_ISREG(status.st_mode)
-    if reason is None and not regular:
-        reason = "special_file"
-    elif reason is None and PurePosixPath(path).suffix.lower() not in FORMATS:
-        reason = "not_a_document"
-    elif reason is None and status.st_size == 0:
-        reason = "empty"
-    elif reason is None and status.st_size > MOST_BYTES:
-        reason = "too_large"
-    size = status.st_size if regular else 0
-    measured = (size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
-    return FoundFile(path, folder.origin, folder.kind, measured, reason)
+def _judge(file: FoundFile) -> str | None:
+    if file.reason is not None:
+        return file.reason
+    if PurePosixPath(file.path).suffix.lower() not in FORMATS:
+        return "not_a_document"
+    if file.stat[0] == 0:
+        return "empty"
+    return "too_large" if file.stat[0] > MOST_BYTES else None

@@ -22,7 +22,7 @@ from deepward.intake.memory import ScanMemory
 from deepward.intake.pool import Failure, run_tasks
 from deepward.intake.reasons import REASONS
 from deepward.knowledge.documents import Document
-from deepward.knowledge.folders import Folder, FoundFile, list_files
+from deepward.knowledge.folders import Folder, ListedDocument, list_files
 from deepward.knowledge.reading import assemble
 from deepward.knowledge.texts import load_text, reader_version, store_text, text_file
 from deepward.progress import Advance, Progress, no_progress
@@ -150,7 +150,7 @@ def scan_documents(
 
 
 def _read(
-    files: list[FoundFile],
+    files: list[ListedDocument],
     texts: Path,
     memory: ScanMemory,
     workers: int | None,
@@ -198,7 +198,7 @@ def _set_aside(reason: str, suffix: str = "") -> dict[str, Any]:
     return {"quarantine": reason, "detail": REASONS[reason] + named}
 
 
-def _row(file: FoundFile, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _row(file: ListedDocument, facts: Mapping[str, Any]) -> dict[str, Any]:
     row = {name: facts.get(name) for name in INVENTORY_SCHEMA.names}
     row |= {"source": file.source, "origin": file.origin, "kind": file.kind, "bytes": file.stat[0]}
     row["techniques"] = row["techniques"] or []

@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path, PurePath, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from deepward.domains.layout import escape_path
 from deepward.errors import UnreadableDocument
 from deepward.files import sha256_bytes
+from deepward.intake.walk import escape_path
 from deepward.knowledge.documents import Document, Page
 from deepward.knowledge.plaintext import (
     Extracted,

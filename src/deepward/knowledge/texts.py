@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from deepward.domains.layout import unescape_path
 from deepward.errors import KnowledgeError, UnreadableDocument
 from deepward.files import sha256_bytes, write_json
+from deepward.intake.walk import unescape_path
 from deepward.knowledge.documents import Page
 from deepward.knowledge.plaintext import Extracted
 from deepward.knowledge.reading import extract, format_of, read_file

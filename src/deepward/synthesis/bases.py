@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 
 from deepward.domains.images import qualified_group
-from deepward.domains.layout import escape_path, is_domain, list_pictures
+from deepward.domains.layout import is_domain, list_pictures
 from deepward.domains.manifest import Manifest
 from deepward.domains.scan import scan_domain, scan_files
 from deepward.errors import SynthesisError, UnreadableImage
 from deepward.files import sha256_bytes
+from deepward.intake.walk import escape_path
 from deepward.pictures.decode import decode_image, read_bytes
 from deepward.pictures.marks import CAPTURE, is_manipulated, stated_source_type
 from deepward.progress import Progress, no_progress

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deepward.domains.layout import escape_path
 from deepward.files import canonical_json
+from deepward.intake.walk import escape_path
 from deepward.synthesis.config import SynthesisConfig
 from deepward.synthesis.prompts import RefusedSpec
 
