@@ -10,11 +10,12 @@ from pydantic import Field
 
 from assets.checks import PROMPT_CHECKS, REPORT_CHECKS, prompt_checks, report_checks
 from assets.metadata import table
+from assets.outcomes import artefact_facts
 from assets.partitions import technique_partitions
-from assets.steps import artefact_facts
 from deepward.files import sha256_bytes, sha256_file
+from deepward.steps import Artefact, Step
 from deepward.versions import code_version
-from resources import Agents, ArtifactStore, Kept, Knowledge, Reporting
+from resources import Agents, ArtifactStore, Knowledge, Reporting
 
 if TYPE_CHECKING:
     from deepward.knowledge.passages import Passages
@@ -85,13 +86,15 @@ def attack_intelligence(
         with reporting.show(context.log.info) as progress:
             kept = store.ensure(
                 brief_folder(technique),
+                Step(
+                    "attack_intelligence",
+                    {"vector_db": searcher.index.content_hash},
+                    {"brief": brief.model_dump(mode="json"), "agents": agents.describe()},
+                    CODE,
+                ),
                 lambda folder: agents.write(
                     brief, searcher, folder, store.path(f"unfinished/{technique}"), progress
                 ),
-                made_by="attack_intelligence",
-                inputs={"vector_db": searcher.index.content_hash},
-                config={"brief": brief.model_dump(mode="json"), "agents": agents.describe()},
-                code_version=CODE,
                 folder=True,
                 refresh=config.refresh,
             )
@@ -137,7 +140,7 @@ def read_brief(folder: Path, passages: "Passages") -> dict[str, Any]:
 
 def _result(
     asset: str,
-    kept: Kept,
+    kept: Artefact,
     files: Sequence[str],
     shown: Mapping[str, Any],
     checks: Sequence[dg.AssetCheckResult],

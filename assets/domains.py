@@ -7,10 +7,11 @@ import dagster as dg
 
 from assets.checks import AUDIT_CHECKS, audit_checks
 from assets.metadata import audit_metadata, manifest_metadata
+from assets.outcomes import Outcome, domains_result, each_domain
 from assets.partitions import domain_partitions, every_domain_at_once
-from assets.steps import Made, domains_result, each_domain
 from deepward.errors import DomainError
 from deepward.home import linked_folders
+from deepward.steps import Step
 from deepward.versions import code_version
 from resources import ArtifactStore, DomainFolders, Reporting
 
@@ -108,7 +109,7 @@ def domain_manifest(
 ) -> dg.MaterializeResult:
     from deepward.domains import build_cache, scan_domain
 
-    def scan(domain: str) -> Made:
+    def scan(domain: str) -> Outcome:
         files = store.domain_files(domains.path(domain))
         files.state.parent.mkdir(parents=True, exist_ok=True)
         with reporting.show(context.log.info) as progress:
@@ -121,13 +122,10 @@ def domain_manifest(
             pixels = build_cache(manifest, files.pixels, progress=progress)
         kept = store.ensure(
             store.name(files.manifest),
+            Step("domain_manifest", {"files": manifest.content_hash}, {}, CODE),
             lambda path: manifest.write(path) or {"files": len(manifest.table)},
-            made_by="domain_manifest",
-            inputs={"files": manifest.content_hash},
-            config={},
-            code_version=CODE,
         )
-        return Made(kept, manifest_metadata(manifest, pixels))
+        return Outcome(kept, manifest_metadata(manifest, pixels))
 
     return domains_result(each_domain(context, scan))
 
@@ -152,19 +150,21 @@ def domain_audit(
 ) -> dg.MaterializeResult:
     from deepward.domains import audit_domain
 
-    def audit(domain: str) -> Made:
+    def audit(domain: str) -> Outcome:
         manifest = read_manifest(store, domains, domain)
         kept = store.ensure_json(
             store.domain_artefact("audits", manifest.root, ".json"),
+            Step(
+                "domain_audit",
+                {"domain_manifest": manifest.content_hash},
+                {"seed": config.seed},
+                AUDITING,
+            ),
             lambda: audit_facts(manifest, audit_domain(manifest, seed=config.seed)),
-            made_by="domain_audit",
-            inputs={"domain_manifest": manifest.content_hash},
-            config={"seed": config.seed},
-            code_version=AUDITING,
             refresh=config.refresh,
         )
-        return Made(kept, audit_metadata(store.read_json(kept)))
+        return Outcome(kept, audit_metadata(store.read_json(kept)))
 
     made = each_domain(context, audit)
-    facts = {domain: store.read_json(each.kept) for domain, each in made.items()}
+    facts = {domain: store.read_json(each.artefact) for domain, each in made.items()}
     return domains_result(made, audit_checks(facts))

@@ -27,9 +27,10 @@ from assets.findings import (
 )
 from assets.learning import baseline_detector
 from assets.metadata import domain_metadata, metrics_metadata, report_metadata
+from assets.outcomes import Outcome, domains_result, each_domain, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
-from assets.steps import Made, domains_result, each_domain, single_result
 from assets.transfer import transfer_matrix
+from deepward.steps import Step
 from deepward.versions import code_version
 from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
@@ -93,7 +94,7 @@ def domain_metrics(
 ) -> dg.MaterializeResult:
     baseline = Baseline(store, compute)
 
-    def measure(domain: str) -> Made:
+    def measure(domain: str) -> Outcome:
         manifest = read_manifest(store, domains, domain)
         split = evaluation_split(manifest, baseline.training_domains)
 
@@ -115,17 +116,19 @@ def domain_metrics(
 
         kept = store.ensure(
             store.domain_artefact("evaluation", manifest.root),
+            Step(
+                "domain_metrics",
+                {"domain_manifest": manifest.content_hash, "detector": baseline.version},
+                {"split": split, **config.model_dump(exclude={"refresh"})},
+                CODE,
+            ),
             evaluate,
-            made_by="domain_metrics",
-            inputs={"domain_manifest": manifest.content_hash, "detector": baseline.version},
-            config={"split": split, **config.model_dump(exclude={"refresh"})},
-            code_version=CODE,
             folder=True,
             refresh=config.refresh,
         )
         found = read_evaluation(kept.path)
         tracking.evaluation(domain, kept.card.content_hash, found.as_dict(), kept.path)
-        return Made(kept, domain_metadata(found, read_figures(kept.path)))
+        return Outcome(kept, domain_metadata(found, read_figures(kept.path)))
 
     return domains_result(each_domain(context, measure))
 
@@ -164,16 +167,13 @@ def metrics(
 
     kept = store.ensure_json(
         METRICS,
+        Step("metrics", _versions(store, measured, manifests), {"seed": config.seed}, COLLECTING),
         collect,
-        made_by="metrics",
-        inputs=_versions(store, measured, manifests),
-        config={"seed": config.seed},
-        code_version=COLLECTING,
         refresh=config.refresh,
     )
     found = store.read_json(kept)
     tracking.means(kept.card.content_hash, found["means"])
-    return single_result(Made(kept, metrics_metadata(found)))
+    return single_result(Outcome(kept, metrics_metadata(found)))
 
 
 @dg.asset(
@@ -203,13 +203,15 @@ def evaluation_report(
 
     kept = store.ensure(
         REPORT,
+        Step(
+            "evaluation_report",
+            {"metrics": store.version(METRICS) or "", **_versions(store, measured, manifests)},
+            {},
+            REPORTING,
+        ),
         write,
-        made_by="evaluation_report",
-        inputs={"metrics": store.version(METRICS) or "", **_versions(store, measured, manifests)},
-        config={},
-        code_version=REPORTING,
     )
-    return single_result(Made(kept, report_metadata(kept, measured)))
+    return single_result(Outcome(kept, report_metadata(kept, measured)))
 
 
 def _versions(

@@ -7,7 +7,8 @@ import dagster as dg
 
 from assets.checks import INDEX_CHECKS, index_checks
 from assets.metadata import table
-from assets.steps import Made, single_result
+from assets.outcomes import Outcome, single_result
+from deepward.steps import Step
 from deepward.versions import code_version
 from resources import ArtifactStore, Knowledge, Reporting
 
@@ -51,14 +52,11 @@ def source_documents(
         inventory = scan_local(files, folders, progress)
     kept = store.ensure(
         store.name(files.inventory),
+        Step("source_documents", {"files": inventory.content_hash}, {}, CODE),
         lambda path: inventory.write(path) or {"files": len(inventory.table)},
-        made_by="source_documents",
-        inputs={"files": inventory.content_hash},
-        config={},
-        code_version=CODE,
     )
     shown = _inventory_metadata(inventory)
-    return single_result(Made(kept, shown), seconds=time.monotonic() - begun)
+    return single_result(Outcome(kept, shown), seconds=time.monotonic() - begun)
 
 
 @dg.asset(
@@ -89,15 +87,16 @@ def crawled_documents(
     contents = crawled.table.dropna(subset=["content_hash"])
     kept = store.ensure(
         "knowledge/pages.parquet",
+        Step(
+            "crawled_documents",
+            dict(zip(contents["url"], contents["content_hash"], strict=True)),
+            {"sources": len(sources)},
+            CODE,
+        ),
         lambda path: crawled.table.to_parquet(path) or {"addresses": len(crawled.table)},
-        made_by="crawled_documents",
-        # Not the times of the visits: a page that answered as before changes nothing.
-        inputs=dict(zip(contents["url"], contents["content_hash"], strict=True)),
-        config={"sources": len(sources)},
-        code_version=CODE,
     )
     shown = _crawl_metadata(report, crawled)
-    return single_result(Made(kept, shown), seconds=time.monotonic() - begun)
+    return single_result(Outcome(kept, shown), seconds=time.monotonic() - begun)
 
 
 @dg.asset(
@@ -135,12 +134,7 @@ def vector_db(
         )
     facts = inspect_index(files, settings)
     kept = store.ensure_json(
-        "knowledge/index.json",
-        lambda: facts,
-        made_by="vector_db",
-        inputs={"passages": version},
-        config={},
-        code_version=CODE,
+        "knowledge/index.json", Step("vector_db", {"passages": version}, {}, CODE), lambda: facts
     )
     shown = {
         **{f"{name}_documents": getattr(report, name) for name in ("new", "changed", "removed")},
@@ -150,7 +144,9 @@ def vector_db(
         **facts["counts"],
         "by_kind": table(["kind", "documents", "passages"], facts["kinds"]),
     }
-    return single_result(Made(kept, shown), index_checks(facts), seconds=time.monotonic() - begun)
+    return single_result(
+        Outcome(kept, shown), index_checks(facts), seconds=time.monotonic() - begun
+    )
 
 
 def _inventory_metadata(inventory: "Inventory") -> dict[str, Any]:

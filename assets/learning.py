@@ -11,10 +11,10 @@ from pydantic import Field
 
 from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
 from assets.metadata import detector_metadata
-from assets.steps import Made, single_result
+from assets.outcomes import Outcome, single_result
 from deepward.errors import TrainingError
-from deepward.files import canonical_json, sha256_bytes
 from deepward.progress import Progress
+from deepward.steps import Step, resume
 from deepward.versions import code_version
 from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
@@ -140,8 +140,13 @@ def baseline_detector(
         **config.model_dump(exclude={"refresh", "domains"}),
         **compute.model_dump(include={"device", "precision"}),
     }
-    identity = [settings, CODE, [manifest.content_hash for manifest in manifests]]
-    checkpoints = store.path(f"training/{sha256_bytes(canonical_json(identity).encode())[:16]}")
+    step = Step(
+        "baseline_detector",
+        {f"domain_manifest/{each.domain}": each.content_hash for each in manifests},
+        settings,
+        CODE,
+    )
+    checkpoints = resume(store.path(f"training/{step.key}"), step)
 
     def train(folder: Path) -> dict[str, Any]:
         from deepward.detectors import save_detector
@@ -151,16 +156,7 @@ def baseline_detector(
         save_detector(detector, folder)
         return describe(detector)
 
-    kept = store.ensure(
-        BASELINE,
-        train,
-        made_by="baseline_detector",
-        inputs={f"domain_manifest/{each.domain}": each.content_hash for each in manifests},
-        config=settings,
-        code_version=CODE,
-        folder=True,
-        refresh=config.refresh,
-    )
+    kept = store.ensure(BASELINE, step, train, folder=True, refresh=config.refresh)
     shutil.rmtree(checkpoints, ignore_errors=True)  # nothing left to resume
     version = tracking.detector(kept.path, config.model_dump(), kept.card.summary)
-    return single_result(Made(kept, detector_metadata(kept.card.summary, manifests, version)))
+    return single_result(Outcome(kept, detector_metadata(kept.card.summary, manifests, version)))

@@ -9,7 +9,7 @@ import dagster as dg
 if TYPE_CHECKING:
     from deepward.domains import Manifest, PixelCache
     from deepward.evaluation import DomainMetrics, TransferMatrix
-    from resources import Kept
+    from deepward.steps import Artefact
 
 MOST_BYTES = 100_000  # of one picture: metadata live in Dagster's database
 HEADLINES = ("auc", "ap", "eer", "balanced_accuracy", "recall_real", "recall_fake")
@@ -144,7 +144,7 @@ def metrics_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def report_metadata(kept: "Kept", measured: Iterable[str]) -> dict[str, Any]:
+def report_metadata(kept: "Artefact", measured: Iterable[str]) -> dict[str, Any]:
     """Where to open the report."""
     return {
         "open": dg.MetadataValue.url(kept.path.as_uri()),

@@ -10,12 +10,13 @@ import dagster as dg
 from assets.attack_intelligence import brief_folder
 from assets.checks import FEWSHOT_CHECKS, fewshot_checks
 from assets.metadata import picture, table
+from assets.outcomes import Outcome, single_result
 from assets.partitions import domain_partitions, technique_partitions
-from assets.steps import Made, single_result
 from deepward.errors import DomainError
 from deepward.files import sha256_file
 from deepward.home import linked_folders
 from deepward.progress import Progress
+from deepward.steps import Step
 from deepward.versions import code_version
 from resources import ArtifactStore, DomainFolders, Reporting
 
@@ -86,6 +87,12 @@ def fewshot_dataset(
     with reporting.show(context.log.info) as progress:
         kept = store.ensure(
             f"fewshot/{PREFIX}{technique}",
+            Step(
+                "fewshot_dataset",
+                {"prompt_set": sha256_file(prompts), "domain_manifest": manifest.content_hash},
+                {"base_domain": base.name, **vars(settings)},
+                CODE,
+            ),
             lambda folder: _make(
                 prompts,
                 manifest,
@@ -94,10 +101,6 @@ def fewshot_dataset(
                 settings,
                 progress,
             ),
-            made_by="fewshot_dataset",
-            inputs={"prompt_set": sha256_file(prompts), "domain_manifest": manifest.content_hash},
-            config={"base_domain": base.name, **vars(settings)},
-            code_version=CODE,
             folder=True,
             refresh=config.refresh,
         )
@@ -105,7 +108,7 @@ def fewshot_dataset(
         link = domains.folder / f"{PREFIX}{technique}"
         if not os.path.lexists(link):
             link.symlink_to(kept.path, target_is_directory=True)
-    made = Made(kept, _metadata(kept.path, kept.card.summary, base))
+    made = Outcome(kept, _metadata(kept.path, kept.card.summary, base))
     return single_result(made, fewshot_checks(kept.card.summary, _audit(store, kept.path)))
 
 

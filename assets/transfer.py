@@ -14,8 +14,9 @@ from assets.learning import CODE as LEARNING_CODE
 from assets.learning import describe, trainable
 from deepward.errors import TrainingError
 from deepward.progress import Advance, Progress
+from deepward.steps import Artefact, Step
 from deepward.versions import code_version
-from resources import ArtifactStore, Kept
+from resources import ArtifactStore
 
 if TYPE_CHECKING:
     from deepward.domains import ImageSet, Manifest
@@ -58,7 +59,7 @@ def transfer_matrix(
     return matrix, without
 
 
-def _quick_detector(store: ArtifactStore, manifest: "Manifest", seed: int) -> Kept:
+def _quick_detector(store: ArtifactStore, manifest: "Manifest", seed: int) -> Artefact:
     def train(folder: Path) -> dict[str, Any]:
         from deepward.detectors import save_detector
         from deepward.learning import TrainingConfig, train_detector
@@ -72,18 +73,20 @@ def _quick_detector(store: ArtifactStore, manifest: "Manifest", seed: int) -> Ke
 
     return store.ensure(
         f"transfer/{_key(store, manifest)}/detector",
+        Step(
+            "metrics",
+            {"domain_manifest": manifest.content_hash},
+            {"detector": "quick", "seed": seed},
+            LEARNING_CODE,
+        ),
         train,
-        made_by="metrics",
-        inputs={"domain_manifest": manifest.content_hash},
-        config={"detector": "quick", "seed": seed},
-        code_version=LEARNING_CODE,
         folder=True,
     )
 
 
 def _cell(
     store: ArtifactStore,
-    trained: Kept,
+    trained: Artefact,
     row: "Manifest",
     column: "Manifest",
     seed: int,
@@ -101,11 +104,13 @@ def _cell(
 
     kept = store.ensure_json(
         f"transfer/{_key(store, row)}/on_{_key(store, column)}.json",
+        Step(
+            "metrics",
+            {"detector": trained.card.content_hash, "domain_manifest": column.content_hash},
+            {"seed": seed, "resamples": RESAMPLES},
+            CODE,
+        ),
         measure,
-        made_by="metrics",
-        inputs={"detector": trained.card.content_hash, "domain_manifest": column.content_hash},
-        config={"seed": seed, "resamples": RESAMPLES},
-        code_version=CODE,
     )
     return dict(store.read_json(kept))
 

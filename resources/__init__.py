@@ -1,7 +1,7 @@
 """What assets reach the world through: artefacts on disk, compute, domains, tracking, progress."""
 
 from resources.agents import Agents
-from resources.artifacts import ArtifactStore, Card, Kept
+from resources.artifacts import ArtifactStore
 from resources.compute import Compute
 from resources.domains import DomainFolders
 from resources.knowledge import Knowledge
@@ -12,10 +12,8 @@ __all__ = [
     "MODEL_NAME",
     "Agents",
     "ArtifactStore",
-    "Card",
     "Compute",
     "DomainFolders",
-    "Kept",
     "Knowledge",
     "Reporting",
     "Tracking",

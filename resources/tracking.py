@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from deepward.files import atomic_file, sha256_bytes
 from deepward.home import home
+from deepward.steps import Step, ensure
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -106,12 +106,13 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         if not self.enabled:
             return ""
-        marker = self.folder / "recorded" / sha256_bytes(f"{self.address} {key}".encode())[:32]
-        if not marker.exists():
-            written = write()
-            with atomic_file(marker) as partial:
-                partial.write_text(written, encoding="utf-8")
-        return marker.read_text(encoding="utf-8")
+        step = Step("mlflow", {"record": key}, {"address": self.address}, "")
+
+        def note(path: Path) -> dict[str, Any]:
+            path.write_text(write(), encoding="utf-8")
+            return {}
+
+        return ensure(self.folder / "recorded" / step.key, step, note).path.read_text("utf-8")
 
     def detector(self, folder: Path, config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         """Records a training and makes the detector the challenger; returns its version."""

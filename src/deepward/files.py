@@ -1,4 +1,4 @@
-"""Writes that a kill cannot halve, and names for content: hashes.
+"""Writes that a kill cannot halve, locks that end with their process, and hashes of content.
 
 A killed process leaves the old file or the new one.
 """
@@ -18,9 +18,11 @@ __all__ = [
     "atomic_file",
     "atomic_folder",
     "canonical_json",
+    "locked",
     "recover",
     "sha256_bytes",
     "sha256_file",
+    "sweep",
     "write_json",
 ]
 
@@ -103,15 +105,26 @@ def recover(path: Path) -> None:
     Touches nothing of a process that is still running.
     """
     for leftover in sorted(path.parent.glob(f".{glob.escape(path.name)}.*")):
-        *_, owner, _, kind = leftover.name.rsplit(".", 3)
-        if kind not in ("old", "partial") or not owner.isdigit() or _is_running(int(owner)):
+        if not _is_abandoned(leftover):
             continue
-        if kind == "old" and not path.exists():
+        if leftover.suffix == ".old" and not path.exists():
             os.rename(leftover, path)
         elif leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """`recover` for every file that a killed process was writing anywhere below a folder."""
+    for leftover in folder.rglob(".*.partial"):
+        if _is_abandoned(leftover):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_abandoned(leftover: Path) -> bool:
+    *_, owner, _, kind = ["", "", *leftover.name.rsplit(".", 3)]
+    return kind in ("old", "partial") and owner.isdigit() and not _is_running(int(owner))
 
 
 def _is_running(process: int) -> bool:
@@ -126,6 +139,31 @@ def _is_running(process: int) -> bool:
 
 def _beside(path: Path, kind: str) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex}.{kind}")
+
+
+@contextmanager
+def locked(path: Path, refusal: Exception | None = None, seconds: float = 0.0) -> Iterator[None]:
+    """Holds a lock file; the kernel lets go of it however the process ends.
+
+    Args:
+        path: of the lock file, which stays.
+        refusal: raised when another process still holds it after `seconds`; without one it is
+            waited for.
+        seconds: to wait.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=-1 if refusal is None else seconds)
+    except Timeout:
+        assert refusal is not None
+        raise refusal from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_json(path: Path, value: Any) -> None:

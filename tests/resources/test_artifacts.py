@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from resources import ArtifactStore, Kept
+from deepward.steps import Artefact, Step
+from resources import ArtifactStore
 
 
 @pytest.fixture
@@ -31,14 +32,17 @@ class Maker:
         return {"length": len(self.text)}
 
 
-def keep(store: ArtifactStore, make: Callable[[Path], Mapping[str, Any]], **changes: Any) -> Kept:
+def keep(
+    store: ArtifactStore, make: Callable[[Path], Mapping[str, Any]], **changes: Any
+) -> Artefact:
     provenance: dict[str, Any] = {
         "made_by": "a_test",
         "inputs": {"x": "1"},
         "config": {"seed": 0},
         "code_version": "c1",
     }
-    return store.ensure("some/thing.txt", make, **(provenance | changes))
+    options = {name: changes.pop(name) for name in ("folder", "refresh") if name in changes}
+    return store.ensure("some/thing.txt", Step(**(provenance | changes)), make, **options)
 
 
 @pytest.mark.parametrize("folder", [False, True])
@@ -76,7 +80,7 @@ def test_a_damaged_artefact_is_made_anew(store: ArtifactStore, folder: bool) -> 
     assert store.version("some/thing.txt") == kept.card.content_hash
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"artefact": 1}'])
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"made_by": 1}'])
 def test_a_damaged_card_counts_as_none(store: ArtifactStore, damage: str) -> None:
     make = Maker()
     kept = keep(store, make)

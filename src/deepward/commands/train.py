@@ -12,13 +12,13 @@ from deepward.commands.console import out, print_json, print_table, say, shown_p
 from deepward.commands.datasets import domain_folders, images, scan
 from deepward.commands.options import DomainNames, DomainsOption, JsonFlag, root_at
 from deepward.errors import DomainError, UsageError
-from deepward.files import canonical_json, sha256_bytes
 from deepward.home import checkpoints_folder, default_detector, descriptions_file
+from deepward.steps import Step, resume
+from deepward.versions import code_version
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector
     from deepward.domains import Manifest
-    from deepward.learning import TrainingConfig
 
 __all__ = ["train"]
 
@@ -70,7 +70,13 @@ def train(
     with shown_progress() as progress:
         manifests = _trainable([scan(f, progress, root) for f in folders], named=bool(domain))
         data = {split: images(manifests, split, progress) for split in ("train", "val")}
-        checkpoints = checkpoints_folder(_key(config, manifests))
+        step = Step(
+            "deepward train",
+            {manifest.domain: manifest.content_hash for manifest in manifests},
+            asdict(config),
+            code_version("deepward.learning.train_detector"),
+        )
+        checkpoints = resume(checkpoints_folder(step.key), step)
         trained = train_detector(
             config,
             data["train"],
@@ -128,12 +134,6 @@ def _missing(manifest: "Manifest") -> list[str]:
 
 def _labels(manifests: Sequence["Manifest"], split: str) -> set[int]:
     return {int(label) for manifest in manifests for label in manifest.usable(split)["label"]}
-
-
-def _key(config: "TrainingConfig", manifests: Sequence["Manifest"]) -> str:
-    """Names one training: the same data, configuration and seed go on from the same checkpoint."""
-    data = {manifest.domain: manifest.content_hash for manifest in manifests}
-    return sha256_bytes(canonical_json([asdict(config), data]).encode())[:16]
 
 
 def _show(

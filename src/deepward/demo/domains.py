@@ -7,11 +7,9 @@ its own camera, and one of reals only.
     <domain>/{train,val,test}/{0_real,1_fake}/*.jpg
     <domain>/masks/<split>/<name>.png     white where pixels were manipulated
     <domain>/metadata.jsonl               one row per picture
-    <domain>/recipe.json                  what it is made from, and whether it is complete
+    <domain>/recipe.json                  what it is made from
 """
 
-import json
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -24,9 +22,11 @@ import PIL
 
 from deepward.demo.pictures import DemoDomain, DemoPicture, draw_files
 from deepward.errors import DomainError, UsageError, WorkError
-from deepward.files import atomic_file, canonical_json, sha256_bytes, write_json
+from deepward.files import atomic_file, canonical_json
 from deepward.intake.pool import Failure, available_cores, run_tasks
 from deepward.progress import Advance, Progress, no_progress
+from deepward.steps import NOTE, Step, resume
+from deepward.versions import code_version
 
 __all__ = ["DEMO_DOMAINS", "make_demo_domains"]
 
@@ -38,20 +38,7 @@ DEMO_DOMAINS = (
     DemoDomain("demo_upsampler", "upsampler", "phone"),
 )
 
-# The modules that decide the bytes: when one changes, the domains are drawn anew.
-SOURCES = (
-    "anatomy",
-    "camera",
-    "face_parts",
-    "forgeries",
-    "hair",
-    "pictures",
-    "portraits",
-    "shading",
-    "textures",
-    "traits",
-)
-
+TABLE = "metadata.jsonl"  # written when all pictures are there
 FEW = 16  # pictures that are drawn sooner than a worker process starts
 
 
@@ -90,24 +77,26 @@ def make_demo_domains(
     if size < 64 or size % 2:
         raise UsageError(f"Demo pictures cannot be {size} pixels wide; give an even size of 64+.")
     plans = [
-        (root / domain.name, _recipe(domain, images_per_class, size, seed), pictures)
+        (root / domain.name, _step(domain, images_per_class, size, seed), pictures)
         for domain in DEMO_DOMAINS
         for pictures in [_plan(domain, images_per_class, size, seed)]
     ]
     for folder, _, _ in plans:
         _refuse_foreign(folder)
     tasks = []
-    for folder, recipe, pictures in plans:
-        _prepare(folder, recipe)
+    for folder, step, pictures in plans:
+        resume(folder, step)
         missing = [picture for picture in pictures if not _stands(folder, picture)]
-        if missing and _card(folder).get("complete"):
-            write_json(folder / "recipe.json", recipe | {"complete": False})
+        if missing:
+            (folder / TABLE).unlink(missing_ok=True)
         tasks += [{"folder": str(folder.absolute()), **asdict(picture)} for picture in missing]
     for done in _draw(tasks, workers or available_cores()):
         progress(Advance("drawing demo portraits", done, len(tasks), "picture"))
-    for folder, recipe, pictures in plans:
-        if not (_card(folder).get("complete") and (folder / "metadata.jsonl").is_file()):
-            _finish(folder, recipe, pictures)
+    for folder, _, pictures in plans:
+        if not (folder / TABLE).is_file():
+            text = "".join(canonical_json(picture.row()) + "\n" for picture in pictures)
+            with atomic_file(folder / TABLE) as partial:
+                partial.write_text(text, encoding="utf-8")
     return sorted(domain.name for domain in DEMO_DOMAINS)
 
 
@@ -125,47 +114,18 @@ def _plan(domain: DemoDomain, count: int, size: int, seed: int) -> list[DemoPict
     ]
 
 
-def _recipe(domain: DemoDomain, count: int, size: int, seed: int) -> dict[str, Any]:
-    here = Path(__file__).parent
-    code = b"".join((here / f"{name}.py").read_bytes() for name in SOURCES)
-    recipe: dict[str, Any] = {
-        "domain": asdict(domain),
-        "images_per_class": count,
-        "size": size,
-        "seed": seed,
-        "code": sha256_bytes(code),
-        "versions": {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__version__},
-    }
-    return recipe | {"hash": sha256_bytes(canonical_json(recipe).encode())}
-
-
-def _card(folder: Path) -> dict[str, Any]:
-    try:
-        card = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return card if isinstance(card, dict) else {}
+def _step(domain: DemoDomain, count: int, size: int, seed: int) -> Step:
+    versions = {"numpy": np.__version__, "opencv": cv2.__version__, "pillow": PIL.__version__}
+    config = {"domain": asdict(domain), "images_per_class": count, "size": size, "seed": seed}
+    return Step("demo", versions, config, code_version("deepward.demo.pictures"))
 
 
 def _refuse_foreign(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()) and not (folder / "recipe.json").is_file():
+    if folder.exists() and any(folder.iterdir()) and not (folder / NOTE).is_file():
         raise DomainError(
-            f"{folder} was not made by the demo generator (it has no recipe.json), so nothing was "
+            f"{folder} was not made by the demo generator (it has no {NOTE}), so nothing was "
             "drawn. Move it away, or choose another folder."
         )
-
-
-def _prepare(folder: Path, recipe: dict[str, Any]) -> None:
-    """Leaves nothing in the folder but whole files of this recipe."""
-    if _card(folder).get("hash") == recipe["hash"]:
-        for partial in folder.rglob(".*.partial"):
-            if not Path("/proc", partial.name.split(".")[-3]).exists():
-                partial.unlink(missing_ok=True)
-        return
-    for name in ("train", "val", "test", "masks"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "metadata.jsonl").unlink(missing_ok=True)
-    write_json(folder / "recipe.json", recipe | {"complete": False})
 
 
 def _stands(folder: Path, picture: DemoPicture) -> bool:
@@ -192,10 +152,3 @@ def _draw(tasks: list[dict[str, Any]], workers: int) -> Iterator[int]:
                 raise WorkError(f"{tasks[number]} was not drawn: {answer.detail}")
             done += 1
             yield done
-
-
-def _finish(folder: Path, recipe: dict[str, Any], pictures: list[DemoPicture]) -> None:
-    text = "".join(canonical_json(picture.row()) + "\n" for picture in pictures)
-    with atomic_file(folder / "metadata.jsonl") as partial:
-        partial.write_text(text, encoding="utf-8")
-    write_json(folder / "recipe.json", recipe | {"complete": True})

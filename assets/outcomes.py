@@ -9,18 +9,18 @@ import dagster as dg
 
 from deepward.errors import DeepwardError
 from deepward.files import canonical_json, sha256_bytes
-from resources import Kept
+from deepward.steps import Artefact
 
 
 @dataclass(frozen=True)
-class Made:
+class Outcome:
     """An artefact that is there now, and what Dagster's page of it shows."""
 
-    kept: Kept
+    artefact: Artefact
     metadata: Mapping[str, Any]
 
 
-def artefact_facts(kept: Kept) -> dict[str, Any]:
+def artefact_facts(kept: Artefact) -> dict[str, Any]:
     """Where the artefact lies, and whether anything had to be done for it."""
     return {
         "path": dg.MetadataValue.path(str(kept.path)),
@@ -32,13 +32,15 @@ def artefact_facts(kept: Kept) -> dict[str, Any]:
     }
 
 
-def each_domain(context: dg.AssetExecutionContext, work: Callable[[str], Made]) -> dict[str, Made]:
+def each_domain(
+    context: dg.AssetExecutionContext, work: Callable[[str], Outcome]
+) -> dict[str, Outcome]:
     """Does the work for every domain of this run; one that fails does not stop the others.
 
     Raises:
         dg.Failure: naming the domains that failed, after the others were done.
     """
-    made: dict[str, Made] = {}
+    made: dict[str, Outcome] = {}
     failed: dict[str, str] = {}
     for domain in context.partition_keys:
         begun = time.monotonic()
@@ -47,7 +49,7 @@ def each_domain(context: dg.AssetExecutionContext, work: Callable[[str], Made]) 
         except DeepwardError as error:
             failed[domain] = str(error)
             continue
-        facts = {**made[domain].metadata, **artefact_facts(made[domain].kept)}
+        facts = {**made[domain].metadata, **artefact_facts(made[domain].artefact)}
         facts["seconds"] = round(time.monotonic() - begun, 3)
         context.add_asset_metadata(facts, partition_key=domain)
     if failed:
@@ -61,19 +63,19 @@ def each_domain(context: dg.AssetExecutionContext, work: Callable[[str], Made]) 
 
 
 def domains_result(
-    made: Mapping[str, Made], checks: Sequence[dg.AssetCheckResult] = ()
+    made: Mapping[str, Outcome], checks: Sequence[dg.AssetCheckResult] = ()
 ) -> dg.MaterializeResult:
     """The result of a partitioned asset; its data version is the artefact's content hash.
 
     Dagster knows one data version per run: with several domains it is the hash of them all.
     """
-    hashes = [made[domain].kept.card.content_hash for domain in sorted(made)]
+    hashes = [made[domain].artefact.card.content_hash for domain in sorted(made)]
     version = hashes[0] if len(hashes) == 1 else sha256_bytes(canonical_json(hashes).encode())
     return dg.MaterializeResult(data_version=dg.DataVersion(version), check_results=checks)
 
 
 def single_result(
-    made: Made, checks: Sequence[dg.AssetCheckResult] = (), seconds: float | None = None
+    made: Outcome, checks: Sequence[dg.AssetCheckResult] = (), seconds: float | None = None
 ) -> dg.MaterializeResult:
     """The result of an asset without partitions.
 
@@ -82,13 +84,13 @@ def single_result(
         checks: results of its checks.
         seconds: that the work took, where it is not the writing of the artefact.
     """
-    spent = made.kept.card.made_in if seconds is None else round(seconds, 3)
+    spent = made.artefact.card.made_in if seconds is None else round(seconds, 3)
     return dg.MaterializeResult(
         metadata={
             **made.metadata,
-            **artefact_facts(made.kept),
-            "seconds": 0.0 if made.kept.reused else spent,
+            **artefact_facts(made.artefact),
+            "seconds": 0.0 if made.artefact.reused else spent,
         },
-        data_version=dg.DataVersion(made.kept.card.content_hash),
+        data_version=dg.DataVersion(made.artefact.card.content_hash),
         check_results=checks,
     )
