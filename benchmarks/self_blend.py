@@ -211,7 +211,7 @@ def as_set(rows: Sequence[tuple[Any, int, str]], name: str, crop: bool) -> Any:
 
 def judge(detector: str, train: Any, val: Any, test: Any, options: Any) -> dict[str, Any]:
     from deepward.learning import TrainingConfig, train_detector
-    from deepward.metrics.ranking import binary_metrics
+    from deepward.metrics.binary import binary_metrics
     from deepward.pictures.launder import launder
     from deepward.progress import progress_bars
 

@@ -5,7 +5,7 @@ from scipy.special import expit
 from sklearn.metrics import log_loss
 
 from deepward.errors import EvaluationError
-from deepward.metrics.calibration import choose_threshold, fit_temperature
+from deepward.metrics.calibration import fit_temperature
 
 
 def test_calibration_finds_the_temperature_and_bias_that_the_data_were_made_with() -> None:
@@ -68,30 +68,3 @@ def test_balanced_calibration_does_not_depend_on_the_share_of_fakes() -> None:
 def test_calibration_refuses_what_it_cannot_use(logits: list, labels: list, words: str) -> None:
     with pytest.raises(EvaluationError, match=words):
         fit_temperature(logits, labels)
-
-
-@pytest.mark.parametrize("count", [19, 50, 137])
-def test_new_reals_pass_the_threshold_no_more_often_than_stated(count: int) -> None:
-    generator = np.random.default_rng(count)
-    rates = []
-    for _ in range(3000):
-        reals = generator.random(count)
-        threshold = choose_threshold(np.zeros(count, int), reals, 0.05)
-        rates.append(1 - min(threshold, 1.0))
-    assert 0.05 - 1 / (count + 1) - 0.002 <= np.mean(rates) <= 0.05 + 0.002
-
-
-def test_only_reals_set_the_threshold_and_ties_stay_below_it() -> None:
-    scores = np.r_[np.full(50, 0.3), np.full(50, 0.4), np.full(100, 0.1)]
-    labels = np.r_[np.zeros(100, int), np.ones(100, int)]
-    threshold = choose_threshold(labels, scores, 0.05)
-    assert threshold == np.nextafter(0.4, 1)
-    assert (scores[labels == 0] >= threshold).mean() == 0
-
-
-def test_a_rate_that_so_few_reals_cannot_promise_is_refused_with_the_number_needed() -> None:
-    with pytest.raises(EvaluationError, match="at least 19"):
-        choose_threshold(np.zeros(18, int), np.linspace(0, 1, 18), 0.05)
-    choose_threshold(np.zeros(19, int), np.linspace(0, 1, 19), 0.05)
-    with pytest.raises(EvaluationError, match="between 0 and 1"):
-        choose_threshold([0], [0.5], 0.0)

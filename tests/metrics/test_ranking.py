@@ -5,16 +5,18 @@ import pytest
 from sklearn import metrics as reference
 
 from deepward.errors import EvaluationError
-from deepward.metrics.intervals import Estimate, resample_counts
-from deepward.metrics.ranking import (
+from deepward.metrics.binary import (
     METRICS,
     _calibration_error,
     _Decisions,
-    _Ranking,
-    _ranking_values,
     binary_metrics,
+)
+from deepward.metrics.intervals import Estimate, resample_counts
+from deepward.metrics.ranking import (
+    Ranking,
     paired_auc_difference,
     ranking_metrics,
+    ranking_values,
 )
 
 NOTHING = Estimate(None, None, None)
@@ -55,16 +57,16 @@ def test_values_are_those_of_scikit_learn(ties: bool) -> None:
 def test_every_resample_is_exactly_the_metric_of_the_repeated_samples(ties: bool) -> None:
     labels, scores = _data(200, ties=ties)
     counts = next(resample_counts(labels, np.arange(200) // 2, 25, seed=1))
-    ranking = _Ranking(labels, scores)
+    ranking = Ranking(labels, scores)
     tally = ranking.tally(counts)
-    values = {**_ranking_values(*tally), **_Decisions(labels, scores, 0.4).values(counts)}
+    values = {**ranking_values(*tally), **_Decisions(labels, scores, 0.4).values(counts)}
     values["ece"] = _calibration_error(*tally, ranking.levels)
     for row, drawn in enumerate(counts):
         repeated = np.repeat(np.arange(200), drawn.astype(int))
         truth, said = labels[repeated], scores[repeated]
-        again = _Ranking(truth, said)
+        again = Ranking(truth, said)
         ones = np.ones((1, len(truth)))
-        alone = {**_ranking_values(*again.tally(ones)), **_Decisions(truth, said, 0.4).values(ones)}
+        alone = {**ranking_values(*again.tally(ones)), **_Decisions(truth, said, 0.4).values(ones)}
         alone["ece"] = _calibration_error(*again.tally(ones), again.levels)
         assert values["auc"][row] == pytest.approx(reference.roc_auc_score(truth, said))
         assert values["ap"][row] == pytest.approx(reference.average_precision_score(truth, said))

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from deepward.errors import EvaluationError
+from deepward.metrics.binary import METRICS
 from deepward.metrics.intervals import Estimate
-from deepward.metrics.ranking import METRICS, RANKING_METRICS
+from deepward.metrics.ranking import RANKING_METRICS
 
 __all__ = ["SCORE_COLUMNS", "DomainMetrics"]
 

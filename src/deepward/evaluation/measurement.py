@@ -16,12 +16,9 @@ from deepward.evaluation.domain_metrics import (
     UNKNOWN_TECHNIQUE,
     DomainMetrics,
 )
+from deepward.metrics.binary import binary_metrics
 from deepward.metrics.intervals import Estimate, share
-from deepward.metrics.ranking import (
-    binary_metrics,
-    paired_auc_difference,
-    ranking_metrics,
-)
+from deepward.metrics.ranking import paired_auc_difference, ranking_metrics
 from deepward.pictures.launder import LaunderedImages, laundered_size
 from deepward.progress import Advance, Progress, no_progress
 

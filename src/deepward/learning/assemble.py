@@ -23,9 +23,9 @@ from deepward.detectors import (
     Unseen,
 )
 from deepward.errors import EvaluationError, TrainingError
+from deepward.metrics.binary import binary_metrics
 from deepward.metrics.calibration import fit_temperature
-from deepward.metrics.conformal import domain_thresholds
-from deepward.metrics.ranking import binary_metrics
+from deepward.metrics.thresholds import domain_thresholds
 
 __all__ = ["assemble", "combine", "importance"]
 

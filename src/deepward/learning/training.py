@@ -25,7 +25,7 @@ from deepward.detectors import (
 from deepward.domains import ImageSet
 from deepward.errors import TrainingError, UsageError
 from deepward.learning.assemble import assemble
-from deepward.metrics.conformal import fewest_reals
+from deepward.metrics.thresholds import fewest_reals
 from deepward.pictures.augment import AugmentConfig, augment
 from deepward.progress import Progress, no_progress
 

@@ -1,4 +1,4 @@
-"""From raw logits to probabilities, and from validation reals to a threshold."""
+"""From raw logits to probabilities."""
 
 from typing import NamedTuple
 
@@ -8,8 +8,9 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from deepward.errors import EvaluationError
+from deepward.metrics.intervals import checked_samples
 
-__all__ = ["Calibration", "choose_threshold", "fit_temperature"]
+__all__ = ["Calibration", "fit_temperature"]
 
 _LEAST_SCALE = 1e-4  # per standard deviation of the logits: flat, but still in the same order
 
@@ -44,7 +45,7 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike, *, balanced: bool = Fa
 
     Source: Platt, Probabilistic Outputs for Support Vector Machines (1999).
     """
-    values, truth = _checked(logits, labels)
+    truth, values = checked_samples(labels, logits)
     fakes, reals = int((truth == 1).sum()), int((truth == 0).sum())
     if not fakes or not reals:
         raise EvaluationError(
@@ -71,46 +72,3 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike, *, balanced: bool = Fa
     )
     scale = float(found.x[0]) / spread
     return Calibration(1 / scale, float(found.x[1]) - scale * center)
-
-
-def choose_threshold(
-    labels: ArrayLike, probability: ArrayLike, false_positive_rate: float
-) -> float:
-    """Lowest threshold whose expected false-positive rate on new reals is at most the one stated.
-
-    Takes the k-th smallest score of the n reals, `k = ⌈(1 - rate)(n + 1)⌉`: a new real from the
-    same source exceeds it with probability at most `1 - k / (n + 1) ≤ rate`, whatever the
-    distribution. The threshold returned lies just above that score.
-
-    Raises:
-        EvaluationError: when there are too few reals to promise this rate at all.
-
-    Source: Vovk et al., Algorithmic Learning in a Random World (2005), conformal quantiles.
-    """
-    values, truth = _checked(probability, labels)
-    if not 0 < false_positive_rate < 1:
-        raise EvaluationError(
-            f"The false-positive rate must lie between 0 and 1, not {false_positive_rate}."
-        )
-    reals = np.sort(values[truth == 0])
-    rank = int(np.ceil((1 - false_positive_rate) * (len(reals) + 1) - 1e-9))
-    if rank > len(reals):
-        needed = int(np.ceil(1 / false_positive_rate - 1e-9)) - 1
-        raise EvaluationError(
-            f"{len(reals)} real validation pictures cannot set a threshold for a false-positive"
-            f" rate of {false_positive_rate:g}: give at least {needed}, or state a higher rate."
-        )
-    return float(np.nextafter(reals[rank - 1], np.inf))
-
-
-def _checked(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    values, truth = np.asarray(scores, dtype=np.float64), np.asarray(labels)
-    if values.ndim != 1 or values.shape != truth.shape:
-        raise EvaluationError(
-            f"Scores of shape {values.shape} and labels of shape {truth.shape} do not match."
-        )
-    if not np.isfinite(values).all():
-        raise EvaluationError("Scores for calibration hold NaN or infinite values.")
-    if not np.isin(truth, (0, 1)).all():
-        raise EvaluationError("Labels must be 0 (real) or 1 (fake).")
-    return values, truth.astype(np.int64)

@@ -15,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepward.errors import EvaluationError
 
-__all__ = ["Estimate", "bootstrap", "group_index", "resample_counts", "share"]
+__all__ = [
+    "Estimate",
+    "bootstrap",
+    "checked_samples",
+    "group_index",
+    "resample_counts",
+    "share",
+    "widen_extreme",
+]
 
 LEVEL = 0.95
 _BLOCK_ELEMENTS = 1_000_000  # counts held at once: 8 MB
@@ -50,6 +58,30 @@ class Estimate:
         """Reads back what was written as a value and an `interval`."""
         low, high = interval if interval is not None else (None, None)
         return cls(value, low, high)
+
+
+def checked_samples(
+    labels: ArrayLike, scores: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Labels (N,) and scores (N,) as arrays.
+
+    Raises:
+        EvaluationError: for no samples, NaN, labels other than 0 and 1, or lengths that differ.
+    """
+    truth, values = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    if truth.ndim != 1 or truth.shape != values.shape:
+        raise EvaluationError(
+            f"Labels of shape {truth.shape} and scores of shape {values.shape} do not match:"
+            " give one label and one score per sample."
+        )
+    if truth.size == 0:
+        raise EvaluationError("There are no samples to evaluate.")
+    if not np.isin(truth, (0, 1)).all():
+        raise EvaluationError("Labels must be 0 (real) or 1 (fake).")
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise EvaluationError(f"{bad} of {values.size} scores are NaN or infinite.")
+    return truth.astype(np.int64), values
 
 
 def group_index(groups: ArrayLike | None, count: int) -> NDArray[np.int64]:
@@ -182,7 +214,7 @@ def widen_extreme(estimate: Estimate, trials: int) -> Estimate:
     """
     if estimate.value not in (0.0, 1.0) or trials < 1:
         return estimate
-    margin = 1 - ((1 - LEVEL) / 2) ** (1 / trials)
-    if estimate.value == 0.0:
-        return Estimate(0.0, 0.0, margin)
-    return Estimate(1.0, 1 - margin, 1.0)
+    from scipy.stats import binomtest  # costs half a second
+
+    found = binomtest(round(estimate.value * trials), trials).proportion_ci(LEVEL)
+    return Estimate(estimate.value, float(found.low), float(found.high))
