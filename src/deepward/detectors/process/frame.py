@@ -1,8 +1,8 @@
 """From what statistics say of a sample to a compact row: fitted once, at the first stage.
 
 Each part of a description is standardized, clipped, its blocks are made to count alike, and it is
-projected on the principal directions of the first stage's samples. Frozen afterwards, so that rows
-of later stages can stand beside rows of earlier ones.
+projected on the principal directions of the first stage's samples, to length 1. Frozen afterwards,
+so that rows of later stages can stand beside rows of earlier ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,12 +69,15 @@ class Frame:
         """Rows (N, sum of `widths`), in half precision as they are kept."""
         columns = []
         for part in self.parts:
-            statistic, found = self.statistics[part.statistic], described[part.statistic]
-            own, mirrored = part.deviations(found), part.deviations(statistic.mirror(found))
-            # In double precision: the bits that are kept must not depend on who stands beside.
-            both = (own.astype(np.float64) + mirrored) / 2
-            columns.append(both @ part.directions)
+            both = self._both(part, described[part.statistic])
+            columns.append(_unit(both @ part.directions)[0])
         return np.concatenate(columns, 1).astype(np.float16).astype(np.float32)
+
+    def _both(self, part: Part, found: Floats) -> NDArray[np.float64]:
+        """Mean deviations of a sample and of its mirror image."""
+        mirrored = part.deviations(self.statistics[part.statistic].mirror(found))
+        # In double precision: the bits that are kept must not depend on who stands beside.
+        return (part.deviations(found).astype(np.float64) + mirrored) / 2
 
     def rows(self, samples: Sequence[NDArray[Any]], descriptions: Descriptions) -> Floats:
         """`describe` and `project` in one."""
@@ -92,6 +95,7 @@ class Frame:
         for part, slope in zip(self.parts, np.split(gradient, ends), strict=True):
             statistic, found = self.statistics[part.statistic], described[part.statistic]
             by_number = part.directions @ slope  # (D,)
+            slope = slope / _unit(self._both(part, found) @ part.directions)[1][0]
             whole = np.zeros_like(found)
             whole[0, part.start : part.stop] = by_number
             both = (whole + statistic.mirror(whole)) / 2  # mirroring is its own inverse
@@ -220,6 +224,16 @@ def _fit_part(
     other = whole.deviations(np.concatenate([plain, mirrored], 1))
     kept = _principal(np.asarray((own + other) / 2, np.float32), directions)
     return Part(statistic, start, whole.stop, whole.mean, scale, kept)
+
+
+def _unit(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows of length 1, and the lengths they had, (N, 1).
+
+    Directions that were fitted on few samples give those longer rows than others; which way a row
+    points is all that is kept.
+    """
+    lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return rows / lengths, lengths
 
 
 def _principal(x: Floats, count: int) -> Floats:

@@ -59,7 +59,7 @@ def fit_voice(mean: Doubles, labels: NDArray[np.int64], cells: NDArray[Any]) -> 
         cells: (M,) the domain of each row, and whether it is laundered.
     """
     auc = _within(mean, labels, cells)
-    prior = max(2.0 * auc - 1.0, 0.05) ** 2
+    prior = max(2.0 * auc - 1.0, 0.05)
     if auc <= 0.5:
         return Voice(0.0, 0.0, auc, prior)  # it has learned nothing that holds: not heard
     found = fit_temperature(4.0 * mean, labels, balanced=True)
