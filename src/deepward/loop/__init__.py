@@ -1,7 +1,7 @@
 """The one training loop: a method is its loss terms, its batches, and how a step descends."""
 
 from deepward.loop.config import LoopConfig
-from deepward.loop.fit import FitResult, fit
+from deepward.loop.fitting import FitResult, fit
 from deepward.loop.step import (
     Batch,
     Descend,
