@@ -94,8 +94,8 @@ class Frame:
         ends = np.cumsum(self.widths)[:-1]
         for part, slope in zip(self.parts, np.split(gradient, ends), strict=True):
             statistic, found = self.statistics[part.statistic], described[part.statistic]
-            by_number = part.directions @ slope  # (D,)
-            slope = slope / _unit(self._both(part, found) @ part.directions)[1][0]
+            length = float(_unit(self._both(part, found) @ part.directions)[1][0, 0])
+            by_number = part.directions @ (slope / length)  # (D,)
             whole = np.zeros_like(found)
             whole[0, part.start : part.stop] = by_number
             both = (whole + statistic.mirror(whole)) / 2  # mirroring is its own inverse
