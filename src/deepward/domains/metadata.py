@@ -69,8 +69,8 @@ class Metadata:
         said_by: dict[int, str] = {}
         strays: list[str] = []
         for name, fact in self.facts.items():
-            known = exact.get(name.removeprefix("./"))
-            number = _spelled_otherwise(name, plain) if known is None else known
+            place = exact.get(name.removeprefix("./"))
+            number = _spelled_otherwise(name, plain) if place is None else place
             if number is None:
                 strays.append(name)
             elif said_by.setdefault(number, name) != name and found[number] != fact:

@@ -214,7 +214,8 @@ def _decode(image: Image.Image, data: bytes, container: str) -> Decoded:
     pixels, warning = None, None
     if container == "JPEG":
         pixels, warning = decode_jpeg(data, mode)
-        notes.update({warning} - {None})
+        if warning is not None:
+            notes.add(warning)
     if pixels is None:
         image.load()
         pixels = to_rgb(image, notes)

@@ -64,7 +64,7 @@ def broken_chunk(data: bytes) -> str | None:
             return None
         checked = zlib.crc32(memoryview(data)[at + 4 : end - 4])
         if kind in _PICTURE_CHUNKS and checked != int.from_bytes(data[end - 4 : end]):
-            return kind.decode()
+            return str(kind, "ascii")
         if kind == b"IEND":
             return None
         at = end
