@@ -70,16 +70,16 @@ class Metadata:
         strays: list[str] = []
         for name, fact in self.facts.items():
             place = exact.get(name.removeprefix("./"))
-            number = _spelled_otherwise(name, plain) if place is None else place
-            if number is None:
+            row = _spelled_otherwise(name, plain) if place is None else place
+            if row is None:
                 strays.append(name)
-            elif said_by.setdefault(number, name) != name and found[number] != fact:
+            elif said_by.setdefault(row, name) != name and found[row] != fact:
                 raise DomainError(
                     f"{self.source}, line {self.lines[name]}: {name} was described before, "
-                    f"differently, as {said_by[number]} in line {self.lines[said_by[number]]}."
+                    f"differently, as {said_by[row]} in line {self.lines[said_by[row]]}."
                 )
             else:
-                found[number] = fact
+                found[row] = fact
         return found, strays
 
 
