@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from deepward.agents.backends import Request
-from deepward.agents.backends.extractive import EXTRACTIVE, ExtractiveBackend
+from deepward.agents.backends.base import EXTRACTIVE
+from deepward.agents.backends.extractive import ExtractiveBackend
 from deepward.agents.brief import run_brief
 from deepward.agents.extractive.ranking import centrality, choose
 from deepward.agents.extractive.refiner import disagreement
@@ -487,19 +488,24 @@ class TestManager:
         assert self.review(backend, problems, {}).send_back_to == "data_collector"
 
 
-def test_the_same_brief_gives_the_same_bytes_in_a_new_backend(runs, searcher, tmp_path):
-    fresh = ExtractiveBackend(load_encoder())
-    run = run_brief(OPEN, searcher, dict.fromkeys(AGENTS, fresh), tmp_path / "again")
+@pytest.fixture(scope="module")
+def fresh(searcher, tmp_path_factory):
+    """The open brief in a backend that has seen nothing, and its seconds of the processor."""
+    begun = time.process_time()  # not of the clock, as others may use the machine too
+    new = dict.fromkeys(AGENTS, ExtractiveBackend(load_encoder()))
+    run = run_brief(OPEN, searcher, new, tmp_path_factory.mktemp("fresh"))
+    return run, time.process_time() - begun
+
+
+def test_the_same_brief_gives_the_same_bytes_in_a_new_backend(runs, fresh):
     for name in ("report.md", "report.json", "attack_patterns.json", "prompts.json"):
-        assert (run.out / name).read_bytes() == (runs["open"].out / name).read_bytes()
+        assert (fresh[0].out / name).read_bytes() == (runs["open"].out / name).read_bytes()
 
 
-def test_a_brief_takes_seconds(searcher, tmp_path):
-    begun = time.process_time()  # of the processor, as others may use the machine too
-    fresh = ExtractiveBackend(load_encoder())
-    run = run_brief(OPEN, searcher, dict.fromkeys(AGENTS, fresh), tmp_path / "out")
+def test_a_brief_takes_seconds(fresh):
+    run, seconds = fresh
     assert len(run.evidence) >= 40
-    assert time.process_time() - begun < 30
+    assert seconds < 30
 
 
 def test_the_report_names_the_technique_and_that_no_language_model_wrote_it(runs):

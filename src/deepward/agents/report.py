@@ -6,6 +6,7 @@ Nothing in either depends on the time or the place of the run: the same work giv
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deepward.agents.backends.base import EXTRACTIVE
 from deepward.agents.markdown import escaped, quoted, table
 from deepward.agents.schemas import FLOW, AgentName, Report
 from deepward.agents.state import RunState
@@ -13,7 +14,6 @@ from deepward.techniques.specs import AttackPatterns, Brief, Message, PromptSet
 
 __all__ = ["CitedReport", "Results", "Source", "render_report", "results_of"]
 
-_EXTRACTIVE = "extractive"
 Numbers = dict[str, int]  # of the passages, in the order in which they are cited
 
 
@@ -205,7 +205,7 @@ def _left_out(stored: CitedReport) -> str:
 
 
 def _writers(stored: CitedReport) -> str:
-    if set(stored.models.values()) == {_EXTRACTIVE}:
+    if set(stored.models.values()) == {EXTRACTIVE}:
         return (
             "No language model wrote this report: algorithms chose, ordered and joined sentences "
             "of the sources, and filled in patterns and prompts from them. A sentence may need "
@@ -213,7 +213,7 @@ def _writers(stored: CitedReport) -> str:
         )
     lines = [
         f"- {_name(agent)}: "
-        + ("an algorithm, no language model" if model == _EXTRACTIVE else quoted(model))
+        + ("an algorithm, no language model" if model == EXTRACTIVE else quoted(model))
         for agent, model in sorted(stored.models.items())
     ]
     opening = "Language models wrote parts of this report; the checks see to the citations alone."

@@ -1,4 +1,4 @@
-"""Who does an agent's work: algorithms, local models, a server; and which does whose."""
+"""Who does an agent's work: algorithms, local models, a server; `table` says which does whose."""
 
 from deepward.agents.backends.base import Answer, Backend, Request
 

@@ -7,7 +7,9 @@ from pydantic import BaseModel
 
 from deepward.agents.schemas import AgentName
 
-__all__ = ["Answer", "Backend", "Request"]
+__all__ = ["EXTRACTIVE", "Answer", "Backend", "Request"]
+
+EXTRACTIVE = "extractive"  # what an algorithm's answers name as their model
 
 
 @dataclass(frozen=True)

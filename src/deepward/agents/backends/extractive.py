@@ -1,15 +1,13 @@
 """The backend without a language model: an algorithm per agent, over what was retrieved."""
 
-from deepward.agents.backends.base import Answer, Request
+from deepward.agents.backends.base import EXTRACTIVE, Answer, Request
 from deepward.agents.extractive.sentences import SentenceVectors
 from deepward.agents.roster import ROSTER
 from deepward.files import canonical_json
 from deepward.knowledge.embedding import Encoder
 from deepward.techniques.taxonomy import load_taxonomy
 
-__all__ = ["EXTRACTIVE", "ExtractiveBackend"]
-
-EXTRACTIVE = "extractive"  # what answers name as their model
+__all__ = ["ExtractiveBackend"]
 
 
 class ExtractiveBackend:

@@ -20,6 +20,7 @@ _AGREES = 0.9  # cosine from which another passage carries a claim as well
 _CLOSE = 0.7  # cosine from which two claims are about the same thing
 _SHARED = 0.5  # of their telling words
 _MOST_CONTRADICTIONS = 8
+_ABOUT = 0.35  # of a claim that is about a subject of the brief
 _NEGATION = re.compile(r"\b(?:not|no|never|cannot|neither|nor|none|without)\b|n't\b", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)\s?(%|[a-z][a-z-]+)", re.IGNORECASE)
 
@@ -44,7 +45,14 @@ def refine(inputs: RefinementInputs, taxonomy: Taxonomy, vectors: SentenceVector
     ]
     before = len(drafts)
     library = _Library(inputs.evidence, vectors)
-    drafts = [d for d in drafts if library.carries(d) and _matters(d, inputs, taxonomy, passages)]
+    available = sorted({slug for passage in inputs.evidence for slug in passage.techniques})
+    subjects = taxonomy.subjects(inputs.brief, available)
+    # Of a subject without a word of the taxonomy nothing can tell what is about it.
+    known = all(technique.like for technique in subjects)
+    judges = [Aboutness(taxonomy, technique) for technique in subjects] if known else []
+    drafts = [
+        d for d in drafts if library.carries(d) and (not known or _matters(d, judges, passages))
+    ]
     contradictions = _contradictions(drafts, passages, vectors)
     disputed = {text for pair in contradictions for text in pair}
     drafts = _merged(drafts, vectors, disputed)
@@ -114,15 +122,10 @@ class _Library:
         return near
 
 
-def _matters(
-    draft: _Draft, inputs: RefinementInputs, taxonomy: Taxonomy, passages: Mapping[str, Evidence]
-) -> bool:
+def _matters(draft: _Draft, judges: Sequence[Aboutness], passages: Mapping[str, Evidence]) -> bool:
     """Whether the claim is about a subject of the brief."""
-    available = sorted({slug for passage in passages.values() for slug in passage.techniques})
-    subjects = taxonomy.subjects(inputs.brief, available)
-    judges = [Aboutness(taxonomy, technique) for technique in subjects]
-    return not all(technique.like for technique in subjects) or any(
-        judge(Sentence(draft.text, passages[chunk], "", 0)) >= 0.35
+    return any(
+        judge(Sentence(draft.text, passages[chunk], "", 0)) >= _ABOUT
         for judge in judges
         for chunk in draft.chunk_ids
     )
