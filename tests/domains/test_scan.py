@@ -7,8 +7,10 @@ import time
 import pytest
 
 from deepward.domains import Manifest, scan_domain
+from deepward.domains import scan as scan_module
 from deepward.errors import DomainError
 from deepward.progress import Advance
+from deepward.versions import code_version
 
 
 class Opened:
@@ -134,14 +136,38 @@ def test_a_linked_domain_goes_by_the_name_of_its_link(domain, tmp_path):
     assert manifest.counts()["quarantined"] == {}
 
 
-def test_a_journal_that_a_kill_cut_short_or_of_another_version_does_no_harm(domain, tmp_path):
+@pytest.mark.parametrize(("changed", "opened"), [(("measure", "scan"), 12), (("scan",), 0)])
+def test_other_code_measures_or_arranges_anew(domain, tmp_path, monkeypatch, changed, opened):
+    arranged = []
+    arrange = scan_module.arrange
+
+    def spy(*arguments):
+        arranged.append(arguments)
+        return arrange(*arguments)
+
+    monkeypatch.setattr(scan_module, "arrange", spy)
     first, _ = scan(domain, tmp_path / "state")
-    (tmp_path / "state").unlink()
-    journal = tmp_path / "state.journal"
-    for text in ('["0 other"]\n["train/0_real/000.jpg", [1, 2], {}]', '["', "\0\0\0"):
-        journal.write_text(text)
-        again, count = scan(domain, tmp_path / "state")
-        assert count == 12
-        assert again.content_hash == first.content_hash
-        assert not journal.exists()
-        (tmp_path / "state").unlink()
+    scan(domain, tmp_path / "state")
+    assert len(arranged) == 1
+    monkeypatch.setattr(
+        scan_module,
+        "code_version",
+        lambda module: "other" if module.rpartition(".")[2] in changed else code_version(module),
+    )
+    again, count = scan(domain, tmp_path / "state")
+    assert (count, len(arranged)) == (opened, 2)
+    assert again.content_hash == first.content_hash
+
+
+def test_a_domain_that_loses_its_splits_is_measured_for_crops_too(domain, tmp_path):
+    scan(domain, tmp_path / "state")
+    flat = domain.with_name("flat")
+    for folder in ("train", "val", "test"):
+        for path in (domain / folder).rglob("*.jpg"):
+            target = flat / path.parent.name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
+    shutil.rmtree(domain)
+    flat.rename(domain)
+    again, _ = scan(domain, tmp_path / "state")
+    assert again.content_hash == scan_domain(domain).content_hash

@@ -1,27 +1,25 @@
 """Scanning a domain: every file listed, every new or changed file decoded, on all cores.
 
-With a state file an unchanged file is not opened again, and what an interrupted scan has learned
-is kept in a journal beside it. Neither changes the result by a bit.
+With a state file an unchanged file is not opened again, nor one that an interrupted scan has come
+to. That does not change the result by a bit.
 """
 
 import base64
-import contextlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import PIL
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from deepward.domains.layout import ListedFile, has_declared_splits, list_files
-from deepward.domains.manifest import MANIFEST_COLUMNS, MANIFEST_SCHEMA, Manifest, to_pandas
+from deepward.domains.manifest import MANIFEST_SCHEMA, Manifest, to_pandas
 from deepward.domains.measure import (
     MEASURED,
     compare_files,
@@ -30,17 +28,21 @@ from deepward.domains.measure import (
 )
 from deepward.domains.metadata import NO_METADATA, FileFacts, Metadata, read_metadata
 from deepward.domains.splits import arrange
-from deepward.files import atomic_file
+from deepward.files import sha256_bytes
+from deepward.intake.memory import Memory
 from deepward.intake.pool import Failure, run_tasks
+from deepward.intake.reasons import TRANSIENT
 from deepward.intake.walk import escape_path
+from deepward.pictures.decode import most_pixels
 from deepward.pictures.keypoints import crop_candidates
 from deepward.progress import Advance, Progress, no_progress
+from deepward.versions import code_version
 
 __all__ = ["scan_domain", "scan_files"]
 
-_VERSION = f"2 {PIL.__version__}"  # another decoder may decode differently
+# Another decoder may decode differently.
+_LIBRARIES = f"Pillow {PIL.__version__}, OpenCV {cv2.__version__}, NumPy {np.__version__}"
 _REMEMBERED = (*MEASURED, "landmarks")
-_STAT = ("size", "mtime_ns", "inode", "ctime_ns")
 
 
 def scan_domain(
@@ -101,25 +103,28 @@ def scan_files(
         state, workers, progress: as for `scan_domain`.
     """
     paths = [escape_path(file.path) for file in files]
-    stats = np.array([file.stat for file in files], dtype=np.int64).reshape(-1, 4)
-    key = json.dumps([_VERSION, name, declared, metadata.content_hash])
+    listed = [[path, *file.stat, file.quarantine] for path, file in zip(paths, files, strict=True)]
     facts, strays = metadata.assign(paths)
-    memory = _Memory.load(state)
-    listed = [file.quarantine for file in files]
-    if memory.matches(key, paths, stats, listed):
-        assert memory.table is not None
-        progress(Advance(f"scan {name}", len(files), len(files), "file", "nothing changed"))
-        return Manifest(name, folder, to_pandas(memory.table), declared, tuple(strays))
-
-    measured = _measure(name, folder, files, paths, stats, declared, memory, workers, progress)
-    table = _assemble(files, paths, measured, facts)
-    crops = [] if declared else _find_crops(name, folder, files, measured, workers, progress)
-    frame = arrange(to_pandas(table), declared, [group for _, group in facts], crops)
-    table = pa.Table.from_pandas(frame, schema=MANIFEST_SCHEMA, preserve_index=False)
-    manifest = Manifest(name, folder, to_pandas(table), declared, tuple(strays))
-    if state is not None:
-        memory.store(state, key, table, stats, listed, measured)
-    return manifest
+    function = measure_file if declared else measure_with_landmarks
+    shaped_by = f"{_LIBRARIES}, {most_pixels()} pixels, {function.__name__} "
+    code = code_version("deepward.domains.scan")
+    key = sha256_bytes(json.dumps([shaped_by, code, metadata.content_hash, listed]).encode())
+    with Memory(state, shaped_by + code_version(function.__module__)) as memory:
+        if data := memory.whole(name, key):
+            progress(Advance(f"scan {name}", len(files), len(files), "file", "nothing changed"))
+            table = pq.read_table(pa.BufferReader(data))
+            return Manifest(name, folder, to_pandas(table), declared, tuple(strays))
+        measured = _measure(name, folder, files, paths, function, memory, workers, progress)
+        table = _assemble(files, paths, measured, facts)
+        crops = [] if declared else _find_crops(name, folder, files, measured, workers, progress)
+        frame = arrange(to_pandas(table), declared, [group for _, group in facts], crops)
+        table = pa.Table.from_pandas(frame, schema=MANIFEST_SCHEMA, preserve_index=False)
+        if not any(row["quarantine"] in TRANSIENT for row in measured):
+            written = pa.BufferOutputStream()
+            pq.write_table(table, written, compression="zstd")
+            memory.keep_whole(name, key, written.getvalue().to_pybytes())
+        memory.forget(set(paths))
+    return Manifest(name, folder, to_pandas(table), declared, tuple(strays))
 
 
 def _measure(
@@ -127,31 +132,31 @@ def _measure(
     folder: Path,
     files: list[ListedFile],
     paths: list[str],
-    stats: NDArray[np.int64],
-    declared: bool,
-    memory: "_Memory",
+    function: Callable[[str], dict[str, Any]],
+    memory: Memory,
     workers: int | None,
     progress: Progress,
 ) -> list[dict[str, Any]]:
     """One measurement per file: remembered, or made now, or just the listing's reason."""
     task = f"scan {name}"
+    pairs = list(zip(paths, files, strict=True))
+    known = memory.recall({path: file.stat for path, file in pairs if file.quarantine is None})
     measured: list[dict[str, Any] | None] = []
-    for file, path, status in zip(files, paths, stats.tolist(), strict=True):
+    for path, file in pairs:
         if file.quarantine is not None:
             row = dict.fromkeys(_REMEMBERED) | {"quarantine": file.quarantine}
             measured.append(row | {"bytes": file.stat[0]} if file.stat[2] else row)
         else:
-            measured.append(memory.recall(path, tuple(status)))
+            measured.append(known.get(path))
     missing = [number for number, row in enumerate(measured) if row is None]
     done = len(files) - len(missing)
     progress(Advance(task, done, len(files), "file"))
     root = os.path.realpath(folder)
     results = run_tasks(
-        measure_file if declared else measure_with_landmarks,
+        function,
         [os.path.join(root, files[number].path) for number in missing],
         workers=workers,
     )
-    fresh: list[Any] = []
     with closing(results):
         for position, result in results:
             number = missing[position]
@@ -161,11 +166,9 @@ def _measure(
                     "bytes": files[number].stat[0],
                 }
             measured[number] = result
-            fresh.append((paths[number], files[number].stat, result))
+            if result["quarantine"] not in TRANSIENT:
+                memory.note(paths[number], files[number].stat, result)
             done += 1
-            if len(fresh) == 32 or done == len(files):
-                memory.note(fresh)
-                fresh = []
             progress(Advance(task, done, len(files), "file"))
     return [row for row in measured if row is not None]
 
@@ -209,105 +212,3 @@ def _assemble(
     ]
     columns["group"] = [None] * len(files)
     return pa.table(columns, schema=MANIFEST_SCHEMA)
-
-
-@dataclass
-class _Memory:
-    """What earlier scans learned: the state file of the last whole one, and a journal since."""
-
-    journal: Path | None = None
-    state: Path | None = None
-    table: pa.Table | None = None
-    key: str = ""
-    rows: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = field(default_factory=dict)
-    _places: dict[str, int] | None = None
-    _columns: dict[str, list[Any]] = field(default_factory=dict)
-
-    @classmethod
-    def load(cls, state: Path | None) -> "_Memory":
-        if state is None:
-            return cls()
-        memory = cls(journal=state.with_name(state.name + ".journal"))
-        with contextlib.suppress(OSError, pa.ArrowException, KeyError, UnicodeDecodeError):
-            table = pq.read_table(state, columns=[*MANIFEST_COLUMNS, *_STAT, "listed"])
-            memory.state = state
-            memory.key = table.schema.metadata[b"deepward.scan"].decode()
-            if json.loads(memory.key)[0] == _VERSION:
-                memory.table = table
-        memory._read_journal()
-        return memory
-
-    def _read_journal(self) -> None:
-        assert self.journal is not None
-        with contextlib.suppress(OSError):
-            first, *lines = self.journal.read_text(encoding="utf-8", errors="replace").split("\n")
-            if first != json.dumps([_VERSION]):
-                self.journal.unlink()
-                return
-            for line in lines:
-                with contextlib.suppress(ValueError):  # the line that a kill cut short
-                    path, status, row = json.loads(line)
-                    self.rows[path] = (tuple(status), row)
-
-    def matches(
-        self, key: str, paths: list[str], stats: NDArray[np.int64], listed: list[str | None]
-    ) -> bool:
-        """Says whether nothing at all has changed since the state was stored."""
-        if self.table is None or self.key != key or self.table.num_rows != len(paths):
-            return False
-        old = np.stack([self.table[name].to_numpy() for name in _STAT], axis=1)
-        return (
-            bool((old == stats).all())
-            and self.table["path"].to_pylist() == paths
-            and self.table["listed"].to_pylist() == listed
-        )
-
-    def recall(self, path: str, status: tuple[int, ...]) -> dict[str, Any] | None:
-        if path in self.rows and self.rows[path][0] == status:
-            return self.rows[path][1]
-        if self.table is None:
-            return None
-        if self._places is None:
-            whole = pq.read_table(self.state)  # with what `matches` has no need of
-            names = (*_STAT, *_REMEMBERED, "own")
-            self._columns = {name: whole[name].to_pylist() for name in names}
-            self._places = {p: n for n, p in enumerate(whole["path"].to_pylist())}
-        number = self._places.get(path)
-        if number is None or tuple(self._columns[name][number] for name in _STAT) != status:
-            return None
-        row = {name: self._columns[name][number] for name in _REMEMBERED}
-        return row | {"quarantine": self._columns["own"][number]}
-
-    def note(self, fresh: Iterable[tuple[str, tuple[int, ...], dict[str, Any]]]) -> None:
-        if self.journal is None:
-            return
-        self.journal.parent.mkdir(parents=True, exist_ok=True)
-        text = "".join("\n" + json.dumps(entry) for entry in fresh)
-        if not self.journal.exists():
-            text = json.dumps([_VERSION]) + text
-        with self.journal.open("a", encoding="utf-8") as journal:
-            journal.write(text)
-
-    def store(
-        self,
-        state: Path,
-        key: str,
-        table: pa.Table,
-        stats: NDArray[np.int64],
-        listed: list[str | None],
-        measured: list[dict[str, Any]],
-    ) -> None:
-        assert self.journal is not None
-        for number, name in enumerate(_STAT):
-            table = table.append_column(name, pa.array(stats[:, number]))
-        table = table.append_column("listed", pa.array(listed, pa.string()))
-        for column, field_name in (("own", "quarantine"), ("landmarks", "landmarks")):
-            values = [row[field_name] for row in measured]
-            table = table.append_column(column, pa.array(values, pa.string()))
-        table = table.replace_schema_metadata({"deepward.scan": key})
-        with atomic_file(state) as partial:
-            pq.write_table(table, partial, compression="zstd")
-        self.journal.unlink(missing_ok=True)
-
-
-assert set(MEASURED) < set(MANIFEST_COLUMNS)

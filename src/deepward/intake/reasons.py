@@ -3,7 +3,7 @@
 The codes stand in manifests, inventories and counts, so they never change their meaning.
 """
 
-__all__ = ["NOTES", "REASONS"]
+__all__ = ["NOTES", "REASONS", "TRANSIENT"]
 
 REASONS: dict[str, str] = {
     # what the listing sees, without opening the file
@@ -47,6 +47,8 @@ REASONS: dict[str, str] = {
     "decoder_crashed": "crashed the process that read it",
     "decoder_hung": "was not read within the time allowed",
 }
+
+TRANSIENT = frozenset({"unreadable", "vanished"})  # may be otherwise next time: not remembered
 
 NOTES: dict[str, str] = {
     "alpha": "had transparency; composed over white",

@@ -5,6 +5,7 @@ an unchanged file is not opened again; a scan that was killed goes on where it w
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ import pyarrow.parquet as pq
 
 from deepward.errors import KnowledgeError
 from deepward.files import atomic_file, canonical_json
-from deepward.intake.memory import ScanMemory
+from deepward.intake.memory import Memory
 from deepward.intake.pool import Failure, run_tasks
-from deepward.intake.reasons import REASONS
+from deepward.intake.reasons import REASONS, TRANSIENT
+from deepward.intake.walk import escape_path
 from deepward.knowledge.documents import Document
 from deepward.knowledge.folders import Folder, ListedDocument, list_files
 from deepward.knowledge.reading import assemble
@@ -142,9 +144,10 @@ def scan_documents(
     """
     files = list_files(folders)
     texts.mkdir(parents=True, exist_ok=True)
-    with closing(ScanMemory(state)) as memory:
+    with Memory(state, reader_version()) as memory:
         rows = _read(files, texts, memory, workers, progress)
-        memory.forget([folder.path for folder in folders], {file.source for file in files})
+        roots = [escape_path(os.path.abspath(folder.path)) for folder in folders]
+        memory.forget({file.source for file in files}, roots)
     table = pa.Table.from_pylist(rows, schema=INVENTORY_SCHEMA)
     return Inventory(_to_pandas(table), texts)
 
@@ -152,20 +155,20 @@ def scan_documents(
 def _read(
     files: list[ListedDocument],
     texts: Path,
-    memory: ScanMemory,
+    memory: Memory,
     workers: int | None,
     progress: Progress,
 ) -> list[dict[str, Any]]:
     """One row per file: from the listing, remembered, or read now."""
-    task, version = "read documents", reader_version()
-    remembered = memory.recall(version)
+    task = "read documents"
+    remembered = memory.recall({file.source: file.stat for file in files if not file.quarantine})
     present = {path.name for path in texts.iterdir()}
     facts: list[Mapping[str, Any] | None] = []
     for file in files:
         if file.quarantine is not None:
             facts.append(_set_aside(file.quarantine, PurePosixPath(file.path).suffix))
             continue
-        known = remembered.get((file.source, file.stat))
+        known = remembered.get(file.source)
         if known is not None and known["quarantine"] is None:
             kept = text_file(texts, known["content_hash"], known["format"])
             known = known if kept.name in present else None
@@ -185,9 +188,8 @@ def _read(
             else:
                 result = found
             facts[number] = result
-            if result["quarantine"] not in ("vanished", "unreadable"):  # may be otherwise next time
-                memory.note(files[number], version, result)
-            memory.commit()
+            if result["quarantine"] not in TRANSIENT:
+                memory.note(files[number].source, files[number].stat, result)
             done += 1
             progress(Advance(task, done, len(files), "file"))
     return [_row(file, found) for file, found in zip(files, facts, strict=True) if found]

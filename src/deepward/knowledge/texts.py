@@ -7,6 +7,7 @@ The format belongs to the name because the same bytes read as Markdown and as pl
 
 import json
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,18 @@ from deepward.intake.walk import unescape_path
 from deepward.knowledge.documents import Page
 from deepward.knowledge.plaintext import Extracted
 from deepward.knowledge.reading import extract, format_of, read_file
+from deepward.versions import code_version
 
 __all__ = ["load_text", "reader_version", "store_text", "text_file"]
 
 _READERS = ("lxml", "markdown-it-py", "pypdf", "trafilatura")
-_VERSION = "1"  # of our own extraction; to be raised when the same bytes give another text
 
 
+@cache
 def reader_version() -> str:
     """Names everything that shapes a text besides the bytes; another one means reading anew."""
-    return " ".join([_VERSION, *(version(name) for name in _READERS)])
+    own = code_version("deepward.knowledge.reading")
+    return " ".join([own, *(version(name) for name in _READERS)])
 
 
 def text_file(texts: Path, content_hash: str, format: str) -> Path:
