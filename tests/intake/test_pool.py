@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from deepward.errors import UnreadableImage, WorkError
+from deepward.intake import pool
 from deepward.intake.pool import Failure, run_tasks
 
 ABORT = "__import__('os').abort()"
@@ -58,7 +59,7 @@ def test_a_crash_and_a_hang_cost_one_task_each():
         "3",
         "__import__('os')._exit(3)",
     ]
-    found = reasons(tasks, workers=2, seconds=0.5)
+    found = reasons(tasks, workers=2, seconds=1.0)
     slow, crashed = "too_slow", "reader_crashed"
     assert found == [1, crashed, 2, slow, slow, 3, crashed]
 
@@ -105,17 +106,19 @@ def test_memory_over_the_limit_costs_one_task():
     assert results(tasks, memory=2**30) == [2**20, 2**28, 7]
 
 
-def test_what_a_task_tells_is_heard_and_gives_it_more_time():
-    told = "__import__('deepward.intake.worker').intake.worker.tell"
-    step = f"({told}(len([i for i in range(3_000_000)])), __import__('time').sleep(0.7))"
+def test_what_a_task_tells_is_heard_and_gives_it_more_time(monkeypatch):
+    monkeypatch.setattr(pool, "_BY_THE_CLOCK", 1000.0)  # computing alone counts here
+    clock = "__import__('time').process_time"
+    work = f"(lambda start: [0 for _ in iter(lambda: {clock}() - start > 0.2, True)])({clock}())"
+    tell = "__import__('importlib').import_module('deepward.intake.worker').tell('more')"
     heard = []
-    (found,) = results(
-        [f"[{step} for _ in range(4)] and 5"],
+    found = reasons(
+        [f"[({work}, {tell}) for _ in range(4)] and 5", f"[{work} for _ in range(4)] and 5"],
         seconds=0.5,
         hear=lambda number, message: heard.append((number, message)),
     )
-    assert found == 5
-    assert heard == [(0, 3_000_000)] * 4
+    assert found == [5, "too_slow"]
+    assert heard == [(0, "more")] * 4
 
 
 def test_workers_that_cannot_start_say_why():

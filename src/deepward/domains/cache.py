@@ -9,7 +9,6 @@ on the pictures alone. The index is written last; without it there is no cache.
 """
 
 import contextlib
-import fcntl
 import mmap
 import os
 import shutil
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from deepward.domains.manifest import Manifest
@@ -141,8 +141,7 @@ def build_cache(
     plan = _Plan.of([(str(key), int(height), int(width)) for key, height, width in sizes])
     files = dict(zip(rows["content_hash"], rows["path"], strict=True))
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel lets go of it when the process dies
+    with FileLock(folder / ".lock"):  # the kernel lets go of it when the process dies
         try:
             old: PixelCache | None = PixelCache.open(folder)
         except DomainError:

@@ -100,7 +100,7 @@ class _Worker:
 
     def __init__(self, command: tuple[str, ...]) -> None:
         self.held: dict[int, Any] = {}
-        self.started = False
+        self.started = self.spent = False  # spent: it has finished tasks
         self.connection, other = Pipe()
         package = str(Path(deepward.__file__).parents[1])
         path = os.pathsep.join([package, *(entry for entry in sys.path if entry)])
@@ -110,7 +110,7 @@ class _Worker:
         with tempfile.TemporaryFile() as board, contextlib.closing(other):
             board.truncate(BOARD_BYTES)
             self._page = mmap.mmap(board.fileno(), BOARD_BYTES)
-            self._begin()
+            self._begin()  # what it begins with is its own start
             ends = [other.fileno(), board.fileno()]
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code, *map(str, ends), *command],
@@ -220,6 +220,7 @@ class _Crew:
             if self._hear is not None:
                 self._hear(*answer["told"])
         else:
+            worker.spent = True
             cost, *results = answer
             for number, *result in results:
                 del worker.held[number]
@@ -227,10 +228,7 @@ class _Crew:
                 yield number, Failure(*result[1:]) if len(result) > 1 else result[0]
 
     def _replace(self, worker: _Worker, reason: str) -> Iterator[tuple[int, Any]]:
-        """Buries a worker. Its task fails; a crash counts when it happens twice.
-
-        The first may be owed to a task before it in the same process, or to the machine.
-        """
+        """Buries a worker. Its task fails, unless one before it may have spoilt the process."""
         self._workers.remove(worker)
         code, words = worker.stop()
         if not worker.started:
@@ -239,14 +237,14 @@ class _Crew:
             reason = "too_slow"
         self.start()
         culprit = worker.culprit()
-        others = [task for task in worker.held.items() if task[0] != culprit]
-        if reason == "reader_crashed" and culprit not in self._suspects:
+        left = sorted(worker.held.items(), key=lambda task: task[0] != culprit)
+        again = reason == "reader_crashed" and worker.spent and culprit not in self._suspects
+        self._again.extendleft(reversed(left if again else left[1:]))
+        if again:
             self._suspects.add(culprit)
-            others.insert(0, (culprit, worker.held[culprit]))
-        self._again.extendleft(reversed(others))
-        if reason == "too_slow":
+        elif reason == "too_slow":
             detail = f"It was not read within {self._seconds:g} s of computing."
             yield culprit, Failure(reason, detail)
-        elif culprit not in dict(self._again):
+        else:
             how = signal.Signals(code).name if code else "an exit of its own"
             yield culprit, Failure(reason, f"The process that read it ended by {how}.")

@@ -5,8 +5,8 @@ decoded once; donors are other bases of the same chunk. What a chunk gives depen
 alone, so any process may do it, and doing it again gives the same bytes.
 """
 
-import fcntl
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from filelock import FileLock
 
 from deepward.files import canonical_json
 from deepward.pictures.marks import encode_jpeg, source_type_of
@@ -34,7 +35,7 @@ from deepward.synthesis.samples import (
 
 __all__ = ["WORKERS", "forget_parts", "give_up", "make_chunk"]
 
-WORKERS = ".workers"  # locked while a process writes into the folder
+WORKERS = ".at_work"  # holds one lock per process that writes into the folder
 JPEG_QUALITY = 95  # of every picture, real or fake
 _PACKET_LENGTH = 1024  # bytes of every picture's mark
 
@@ -59,8 +60,8 @@ def make_chunk(task: dict[str, Any]) -> dict[str, Any]:
     Returns:
         How many were `made` and `rejected`.
     """
-    with (Path(task["out"]) / WORKERS).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)  # released by the kernel, however this process ends
+    # Released by the kernel, however this process ends.
+    with FileLock(Path(task["out"]) / WORKERS / f"{os.getpid()}.lock"):
         return _make_chunk(task)
 
 

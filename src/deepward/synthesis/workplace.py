@@ -4,7 +4,6 @@ Everything is made in `<out>/unfinished` and moved into place at the end, so tha
 until the new one is whole, and nothing outside `out` is written.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from deepward.domains.layout import SPLITS
 from deepward.errors import SynthesisError
@@ -206,11 +207,14 @@ def refuse_foreign(out: Path, places: Sequence[Path]) -> None:
 def locked(work: Path) -> Iterator[None]:
     """Keeps a second run out of the same folder."""
     work.mkdir(parents=True, exist_ok=True)
-    with (work / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SynthesisError(f"Another run is at work in {work.parent}.") from None
-        with (work / WORKERS).open("a") as stragglers:  # of a run that was killed just now
-            fcntl.flock(stragglers, fcntl.LOCK_EX)
+    lock = FileLock(work / LOCK, blocking=False)
+    try:
+        held = lock.acquire()
+    except Timeout:
+        raise SynthesisError(f"Another run is at work in {work.parent}.") from None
+    with held:
+        (work / WORKERS).mkdir(exist_ok=True)
+        for straggler in (work / WORKERS).glob("*.lock"):  # of a run that was killed just now
+            with FileLock(straggler):
+                straggler.unlink()
         yield
