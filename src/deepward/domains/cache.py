@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from deepward.domains.manifest import Manifest
 from deepward.domains.measure import decode_into
 from deepward.errors import DomainError
-from deepward.files import atomic_file, canonical_json, sha256_bytes
+from deepward.files import atomic_file, canonical_json, locked, sha256_bytes
 from deepward.intake.pool import Failure, run_tasks
 from deepward.progress import Advance, Progress, no_progress
 
@@ -141,7 +140,7 @@ def build_cache(
     plan = _Plan.of([(str(key), int(height), int(width)) for key, height, width in sizes])
     files = dict(zip(rows["content_hash"], rows["path"], strict=True))
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):  # the kernel lets go of it when the process dies
+    with locked(folder / ".lock"):  # the kernel lets go of it when the process dies
         try:
             old: PixelCache | None = PixelCache.open(folder)
         except DomainError:

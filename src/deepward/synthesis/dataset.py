@@ -38,10 +38,10 @@ from deepward.synthesis.report import SynthesisReport, read_report
 from deepward.synthesis.workplace import (
     READY,
     UNFINISHED,
+    alone_in,
     even_out,
     is_complete,
     is_recipe,
-    locked,
     move_into_place,
     prepare,
     prune,
@@ -98,7 +98,7 @@ def synthesize(
     out = out.absolute()
     work = out / UNFINISHED
     recipe = recipe_of(config, checked.specs, refused, listed)
-    with locked(work):
+    with alone_in(work):
         if is_complete(out, recipe, listed):
             shutil.rmtree(work)
             return read_report(out, 0.0)

@@ -15,9 +15,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from filelock import FileLock
 
-from deepward.files import canonical_json
+from deepward.files import canonical_json, locked
 from deepward.pictures.marks import encode_jpeg, source_type_of
 from deepward.synthesis.bases import open_base
 from deepward.synthesis.config import SynthesisConfig, stand_in_for
@@ -61,7 +60,7 @@ def make_chunk(task: dict[str, Any]) -> dict[str, Any]:
         How many were `made` and `rejected`.
     """
     # Released by the kernel, however this process ends.
-    with FileLock(Path(task["out"]) / WORKERS / f"{os.getpid()}.lock"):
+    with locked(Path(task["out"]) / WORKERS / f"{os.getpid()}.lock"):
         return _make_chunk(task)
 
 

@@ -13,11 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from deepward.domains.layout import SPLITS
 from deepward.errors import SynthesisError
-from deepward.files import canonical_json, sha256_bytes, write_json
+from deepward.files import canonical_json, locked, sha256_bytes, write_json
 from deepward.pictures.marks import lengthen
 from deepward.synthesis.bases import ListedBase
 from deepward.synthesis.config import SynthesisConfig
@@ -31,10 +29,10 @@ from deepward.versions import code_version
 __all__ = [
     "READY",
     "UNFINISHED",
+    "alone_in",
     "even_out",
     "is_complete",
     "is_recipe",
-    "locked",
     "move_into_place",
     "prepare",
     "prune",
@@ -204,17 +202,12 @@ def refuse_foreign(out: Path, places: Sequence[Path]) -> None:
 
 
 @contextmanager
-def locked(work: Path) -> Iterator[None]:
+def alone_in(work: Path) -> Iterator[None]:
     """Keeps a second run out of the same folder."""
     work.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work / LOCK, blocking=False)
-    try:
-        held = lock.acquire()
-    except Timeout:
-        raise SynthesisError(f"Another run is at work in {work.parent}.") from None
-    with held:
+    with locked(work / LOCK, SynthesisError(f"Another run is at work in {work.parent}.")):
         (work / WORKERS).mkdir(exist_ok=True)
         for straggler in (work / WORKERS).glob("*.lock"):  # of a run that was killed just now
-            with FileLock(straggler):
+            with locked(straggler):
                 straggler.unlink()
         yield
