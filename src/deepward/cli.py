@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from deepward.commands.brief import brief
+from deepward.commands.continual import continual
 from deepward.commands.domains import domains_app
 from deepward.commands.endings import PoliteGroup
 from deepward.commands.evaluate import evaluate
@@ -56,6 +57,7 @@ app.command()(train)
 app.command()(adapt)
 app.command()(stage)
 app.command()(forget)
+app.command()(continual)
 app.command()(evaluate)
 app.command()(report)
 app.command()(ingest)
