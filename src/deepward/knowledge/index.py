@@ -43,6 +43,7 @@ _BATCH = 2048  # sentences that are embedded and written together
 _NEIGHBOURS = 4  # nearest stored passages that a new one is compared with
 _LOCK_SECONDS = 10.0
 _RECIPE = 1  # raise when documents are cut or embedded in another way
+_VECTOR_FACTS = "2"  # raise when vectors carry other facts: they are stored anew, not embedded
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,16 @@ class HybridIndex:
         passages = Passages(path, writable=False)
         made_with = passages.setting("encoder")
         if made_with != encoder.name:
+            passages.close()
             raise KnowledgeError(
                 f"The knowledge base at {folder} was made with the embedding model {made_with}, "
                 f"not {encoder.name}. Name that one, or ingest again with --rebuild."
+            )
+        if passages.setting("vector facts") != _VECTOR_FACTS:
+            passages.close()
+            raise KnowledgeError(
+                f"The knowledge base at {folder} was made by another version. Run `deepward "
+                "ingest` or materialize `vector_db`; nothing is embedded again."
             )
         return cls(
             folder, encoder, passages, VectorIndex(folder / "chroma", chroma_url), IndexConfig()
@@ -198,6 +206,10 @@ class HybridIndex:
             shutil.rmtree(folder / "chroma", ignore_errors=True)
             vectors = VectorIndex(folder / "chroma")
         index = cls(folder, encoder, passages, vectors, config)
+        if passages.setting("vector facts") != _VECTOR_FACTS:
+            passages.keep("state", "being written")
+            vectors.remove(sorted(vectors.ids()))
+            passages.keep("vector facts", _VECTOR_FACTS)
         if passages.setting("state") != "sound" or vectors.count() != passages.counts()["chunks"]:
             index.reconcile()
         return index
@@ -313,8 +325,8 @@ class HybridIndex:
             passages.append((document, self._cut(document, sentences, vectors, encoded[number])))
         passages = self._without_duplicates(passages)
         for document, of_document in passages:
-            gone = self.passages.put(document, _fingerprint(document), of_document)
-            self.vectors.remove(gone)
+            # Also of passages that stay: Chroma would keep facts that the document no longer has.
+            self.vectors.remove(self.passages.put(document, _fingerprint(document), of_document))
         new = [p.id for _, of_document in passages for p in of_document if p.duplicate_of is None]
         self._put_vectors(new)
         dropped = sum(len(of_document) for _, of_document in passages) - len(new)

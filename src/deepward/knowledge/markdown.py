@@ -1,16 +1,16 @@
 """Markdown, with the front matter and the inline HTML that people put into it."""
 
-import datetime
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from deepward.knowledge.blocks import find_title, remove_hidden, render
+from deepward.knowledge.dates import iso_date
 from deepward.knowledge.documents import Page
 from deepward.knowledge.html import parse_html
 from deepward.knowledge.plaintext import Extracted, decode_text, one_line
 
-__all__ = ["iso_date", "read_markdown", "split_front_matter"]
+__all__ = ["read_markdown", "split_front_matter"]
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,65536}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 
@@ -58,24 +58,6 @@ def split_front_matter(text: str) -> tuple[Mapping[str, Any], str]:
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}, text
     return (facts, text[match.end() :]) if isinstance(facts, dict) else ({}, text)
-
-
-def iso_date(value: object) -> str | None:
-    """A date as `YYYY-MM-DD`, `YYYY-MM` or `YYYY`, from a date or from text that begins with one.
-
-    None for anything else, and for days that no calendar has.
-    """
-    if isinstance(value, datetime.date):  # or its subclass datetime
-        return value.isoformat()[:10]
-    match = re.match(r"\s*(\d{4})(?:-(\d\d)(?:-(\d\d))?)?(?!\d)", str(value or "")[:40])
-    if match is None:
-        return None
-    year, month, day = (int(part) if part else 1 for part in match.groups())
-    try:
-        datetime.date(year, month, day)
-    except ValueError:
-        return None
-    return "-".join(part for part in match.groups() if part)
 
 
 def _text(value: object) -> str | None:

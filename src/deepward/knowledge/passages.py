@@ -5,16 +5,19 @@ its words are written in one transaction, so BM25 is in step at every moment; th
 made to follow.
 """
 
+import datetime
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from deepward.errors import KnowledgeError
+from deepward.knowledge.dates import Days, iso_date
 from deepward.knowledge.documents import Document
 from deepward.knowledge.embedding import Vectors
 from deepward.knowledge.filters import EVERYTHING, Filters
@@ -78,6 +81,11 @@ class DocumentRow:
     techniques: tuple[str, ...]
     language: str | None
 
+    @property
+    def days(self) -> Days | None:
+        """On which days it may have been published; None where its date is not known."""
+        return _days(self.date)
+
 
 class Passages:
     """The SQLite file. One writer at a time (the index holds a lock); any number of readers."""
@@ -89,6 +97,7 @@ class Passages:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA mmap_size = 1073741824")  # reads cost no copy
             self._db.execute("PRAGMA synchronous = NORMAL")  # survives kill -9; WAL keeps it whole
+            self._db.create_function("published_between", 3, _published_between, deterministic=True)
             if writable:
                 self._db.executescript(_SCHEMA)
             self._db.execute("SELECT count(*) FROM documents").fetchone()
@@ -128,7 +137,7 @@ class Passages:
         """Writes a document with its passages in place of what it had before; all or nothing.
 
         Returns:
-            Ids of passages that are no longer there, or no longer searched.
+            Ids of the passages that were searched before, of which some may be again.
         """
         with self._db:
             gone = self._delete(document.source)
@@ -158,8 +167,7 @@ class Passages:
                 ).lastrowid
                 if p.duplicate_of is None:
                     self._add_words(row, document.title, p.text)
-        kept = {p.id for p in passages if p.duplicate_of is None}
-        return [chunk for chunk in gone if chunk not in kept]
+        return gone
 
     def remove(self, source: str) -> list[str]:
         """Removes a document; returns the ids of its passages that were searched."""
@@ -362,10 +370,9 @@ class Passages:
                 f"({_marks(filters.techniques)}))"
             )
             values += filters.techniques
-        for bound, sign in ((filters.since, ">="), (filters.until, "<=")):
-            if bound is not None:
-                clauses.append(f"d.date {sign} ?")
-                values.append(bound)
+        if filters.days is not None:
+            clauses.append("published_between(d.date, ?, ?)")
+            values += [filters.days.first.isoformat(), filters.days.last.isoformat()]
         if not clauses:
             return "", []
         return f"JOIN documents d USING (source) WHERE {' AND '.join(clauses)}", values
@@ -374,6 +381,19 @@ class Passages:
         for start in range(0, len(values), _MANY):
             part = list(values[start : start + _MANY])
             yield from self._db.execute(query.format(_marks(part)), part)
+
+
+def _days(date: str | None) -> Days | None:
+    known = iso_date(date)
+    return None if known is None else Days.parse(known)
+
+
+@lru_cache(maxsize=4096)
+def _published_between(date: str | None, first: str, last: str) -> bool:
+    days = _days(date)
+    return days is not None and days.meets(
+        Days(datetime.date.fromisoformat(first), datetime.date.fromisoformat(last))
+    )
 
 
 def _marks(values: Sequence[str]) -> str:

@@ -20,6 +20,8 @@ from urllib.parse import unquote, urlsplit
 from deepward.errors import UnreadableDocument
 from deepward.files import sha256_bytes
 from deepward.intake.walk import escape_path
+from deepward.knowledge.dates import iso_date
+from deepward.knowledge.documents import Document, Page
 from deepward.knowledge.documents import Document, Page
 from deepward.knowledge.plaintext import (
     Extracted,
@@ -201,7 +203,7 @@ def assemble(
         origin=origin,
         kind=kind,
         title=found.title or one_line(title) or source,
-        date=found.date or date,
+        date=iso_date(found.date) or iso_date(date),
         techniques=found.techniques or techniques,
         language=found.language,
         content_hash=content_hash,

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import numpy as np
-
 from deepward.errors import KnowledgeError
 from deepward.knowledge.embedding import Vectors
 from deepward.knowledge.filters import EVERYTHING, Filters
@@ -146,12 +144,12 @@ def _forget_failed_clients() -> None:
 
 
 def _metadata(document: DocumentRow) -> dict[str, Any]:
-    return {
-        "kind": document.kind,
-        "day": _day(document.date) if document.date else 0,
-        # One key per technique: a filter on a list of values is not part of every version.
-        **{f"technique:{technique}": True for technique in document.techniques},
-    }
+    # One key per technique: a filter on a list of values is not part of every version.
+    facts: dict[str, Any] = {f"technique:{technique}": True for technique in document.techniques}
+    if document.days is not None:
+        facts["first_day"] = document.days.first.toordinal()
+        facts["last_day"] = document.days.last.toordinal()
+    return {"kind": document.kind, **facts}
 
 
 def _where(filters: Filters) -> dict[str, Any] | None:
@@ -161,14 +159,7 @@ def _where(filters: Filters) -> dict[str, Any] | None:
     if filters.techniques:
         each = [{f"technique:{technique}": True} for technique in filters.techniques]
         clauses.append(each[0] if len(each) == 1 else {"$or": each})
-    if filters.since is not None:
-        clauses.append({"day": {"$gte": _day(filters.since)}})
-    if filters.until is not None:
-        clauses += [{"day": {"$lte": _day(filters.until)}}, {"day": {"$gt": 0}}]
+    if filters.days is not None:  # as `Days.meets`; who has no days has no such keys
+        clauses.append({"first_day": {"$lte": filters.days.last.toordinal()}})
+        clauses.append({"last_day": {"$gte": filters.days.first.toordinal()}})
     return None if not clauses else clauses[0] if len(clauses) == 1 else {"$and": clauses}
-
-
-def _day(date: str) -> int:
-    """An ISO date as a number that sorts like it; a missing month or day counts as the first."""
-    year, month, day = (int(part) for part in (date[:10] + "-01-01").split("-")[:3])
-    return int(np.int64(year) * 10_000 + month * 100 + day)
