@@ -21,6 +21,20 @@ CODE = code_version("deepward.knowledge.base", "deepward.crawling.crawl")
 MOST_ROWS = 100  # of a table in metadata
 
 
+class CrawlLimits(dg.Config):
+    """How far one run of the crawl goes; what is left over waits for the next.
+
+    `delay_seconds` is between two requests to one host (robots.txt may ask for more),
+    `timeout_seconds` and `max_bytes` are for one page.
+    """
+
+    max_pages: int = 1000
+    minutes: float = 60.0
+    delay_seconds: float = 2.0
+    timeout_seconds: float = 30.0
+    max_bytes: int = 10_000_000
+
+
 class IndexConfig(dg.Config):
     """Settings of the index; `rebuild` embeds everything anew, as another encoder demands."""
 
@@ -41,7 +55,8 @@ def source_documents(
     knowledge: Knowledge,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
-    from deepward.knowledge.base import read_folders, scan_local
+    from deepward.knowledge.base import scan_local
+    from deepward.knowledge.ingested import read_folders
 
     begun = time.monotonic()
     files = knowledge.files(store)
@@ -69,21 +84,23 @@ def source_documents(
 )
 def crawled_documents(
     context: dg.AssetExecutionContext,
+    config: CrawlLimits,
     store: ArtifactStore,
     knowledge: Knowledge,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
-    from deepward.crawling import crawl
-    from deepward.knowledge.base import allowed_sources, read_crawled
+    from deepward.crawling import CrawlConfig, Crawled, allowed_sources, crawl
+    from deepward.knowledge.ingested import added_addresses
 
     begun = time.monotonic()
     files = knowledge.files(store)
-    sources = allowed_sources(files, knowledge.settings())
+    sources = allowed_sources(knowledge.settings().sources, added_addresses(files))
     if not sources:
         context.log.info("No source may be crawled: set DEEPWARD_SOURCES=shipped to allow them.")
     with reporting.show(context.log.info) as progress:
-        report = crawl(sources, files.crawl, forget_others=True, progress=progress)
-    crawled = read_crawled(files)
+        limits = CrawlConfig(**config.model_dump())
+        report = crawl(sources, files.crawl, limits, forget_others=True, progress=progress)
+    crawled = Crawled.open(files.crawl)
     contents = crawled.table.dropna(subset=["content_hash"])
     kept = store.ensure(
         "knowledge/pages.parquet",
@@ -116,7 +133,9 @@ def vector_db(
     knowledge: Knowledge,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
-    from deepward.knowledge.base import inspect_index, read_crawled, read_folders, update_index
+    from deepward.crawling import Crawled
+    from deepward.knowledge.base import inspect_index, update_index
+    from deepward.knowledge.ingested import read_folders
     from deepward.knowledge.inventory import Inventory
 
     files, settings = knowledge.files(store), knowledge.settings()
@@ -127,7 +146,7 @@ def vector_db(
             files,
             settings,
             inventory,
-            read_crawled(files),
+            Crawled.open(files.crawl).documents(),
             missing=read_folders(files).missing,
             rebuild=config.rebuild,
             progress=progress,

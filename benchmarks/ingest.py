@@ -12,10 +12,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from deepward.knowledge import base
-from deepward.knowledge.chunking import ChunkConfig, split_sentences
+from deepward.knowledge import base, ingested
 from deepward.knowledge.embedding import SentenceEncoder, load_encoder
 from deepward.knowledge.index import SyncReport
+from deepward.knowledge.index.chunking import split_sentences
+from deepward.knowledge.index.cutting import CHUNKS
+from deepward.knowledge.settings import KnowledgeFiles, KnowledgeSettings, knowledge_files
 
 
 def main() -> None:
@@ -29,9 +31,9 @@ def main() -> None:
     sentences = 0
     for _ in range(options.repeat):
         with tempfile.TemporaryDirectory() as folder:
-            files = base.knowledge_files(Path(folder) / "knowledge")
+            files = knowledge_files(Path(folder) / "knowledge")
             if options.documents:
-                base.add(files, [options.documents])
+                ingested.add(files, [options.documents])
             seconds, report = _ingest(files)
             first.append(seconds)
             sentences = report.sentences
@@ -48,19 +50,19 @@ def main() -> None:
     print(f"second ingest  {min(second):.3f} s, {faster:.0f} times faster (aim: 30)")
 
 
-def _ingest(files: base.KnowledgeFiles) -> tuple[float, SyncReport]:
+def _ingest(files: KnowledgeFiles) -> tuple[float, SyncReport]:
     begun = time.perf_counter()
-    inventory = base.scan_local(files, base.read_folders(files))
-    report, _ = base.update_index(files, base.KnowledgeSettings(), inventory)
+    inventory = base.scan_local(files, ingested.read_folders(files))
+    report, _ = base.update_index(files, KnowledgeSettings(), inventory)
     return time.perf_counter() - begun, report
 
 
-def _encode(files: base.KnowledgeFiles, encoder: SentenceEncoder) -> float:
-    inventory = base.scan_local(files, base.read_folders(files))
+def _encode(files: KnowledgeFiles, encoder: SentenceEncoder) -> float:
+    inventory = base.scan_local(files, ingested.read_folders(files))
     texts = [
         sentence.text
         for document in inventory.documents()
-        for sentence in split_sentences(document.pages, ChunkConfig().most)
+        for sentence in split_sentences(document.pages, CHUNKS.most)
     ]
     begun = time.perf_counter()
     encoder.model.encode(texts, batch_size=64, show_progress_bar=False)

@@ -10,7 +10,7 @@ from pydantic import Field
 from deepward.errors import UsageError
 
 if TYPE_CHECKING:
-    from deepward.knowledge.base import KnowledgeFiles, KnowledgeSettings
+    from deepward.knowledge.settings import KnowledgeFiles, KnowledgeSettings
     from resources.artifacts import ArtifactStore
 
 
@@ -42,7 +42,7 @@ class Knowledge(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def settings(self) -> "KnowledgeSettings":
         """These settings over those of the environment."""
-        from deepward.knowledge.base import KnowledgeSettings
+        from deepward.knowledge.settings import KnowledgeSettings
 
         own = {name: getattr(self, name) for name in ("encoder", "chroma_url", "reranker")}
         own["sources"] = self.sources
@@ -51,6 +51,6 @@ class Knowledge(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def files(self, store: "ArtifactStore") -> "KnowledgeFiles":
         """Where the knowledge base lies: below the store."""
-        from deepward.knowledge.base import knowledge_files
+        from deepward.knowledge.settings import knowledge_files
 
         return knowledge_files(store.path("knowledge"))

@@ -57,7 +57,7 @@ def decide(entries: Sequence[Entry], cursor: str | None, now: float) -> Decision
 def new_document_sensor(
     context: dg.SensorEvaluationContext, store: ArtifactStore, knowledge: Knowledge
 ) -> dg.SensorResult:
-    from deepward.knowledge.base import local_folders
+    from deepward.knowledge.ingested import local_folders
 
     folders = [path for path in local_folders(knowledge.files(store)) if path.exists()]
     found = decide([_look(path) for path in folders], context.cursor, time.time())

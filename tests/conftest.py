@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepward.knowledge import base
+from deepward.knowledge import base, ingested
+from deepward.knowledge.settings import KnowledgeFiles, KnowledgeSettings, knowledge_files
 
 Draw = Callable[..., Image.Image]
 
@@ -78,11 +79,11 @@ def real_domains() -> Path:
 
 
 @pytest.fixture(scope="session")
-def corpus_files(tmp_path_factory: pytest.TempPathFactory) -> base.KnowledgeFiles:
+def corpus_files(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeFiles:
     """A knowledge base over the shipped corpus alone, by the default encoder."""
-    files = base.knowledge_files(tmp_path_factory.mktemp("corpus") / "knowledge")
+    files = knowledge_files(tmp_path_factory.mktemp("corpus") / "knowledge")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEEPWARD_DOCUMENTS", str(files.root.parent / "none"))
-        inventory = base.scan_local(files, base.read_folders(files))
-        base.update_index(files, base.KnowledgeSettings(), inventory)
+        inventory = base.scan_local(files, ingested.read_folders(files))
+        base.update_index(files, KnowledgeSettings(), inventory)
     return files

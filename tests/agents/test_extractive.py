@@ -33,10 +33,10 @@ from deepward.agents.schemas import (
     ToolDescription,
 )
 from deepward.errors import AgentError
-from deepward.knowledge.chunking import split_sentences
 from deepward.knowledge.documents import Page
 from deepward.knowledge.embedding import load_encoder
 from deepward.knowledge.index import HybridIndex
+from deepward.knowledge.index.chunking import split_sentences
 from deepward.knowledge.retrieval import Searcher
 from deepward.techniques.specs import AttackPatterns, Brief, PromptSet
 from tests.knowledge.test_corpus import FILES

@@ -20,7 +20,7 @@ from deepward.agents.schemas import AGENTS
 from deepward.agents.tools import ToolSettings, open_tools
 from deepward.agents.tools.web import ONE_PAGE
 from deepward.errors import AgentError
-from deepward.knowledge import base
+from deepward.knowledge import ingested
 from deepward.knowledge.embedding import load_encoder
 from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.reading import read_document
@@ -76,7 +76,7 @@ def indexes(tmp_path_factory, trap):
     folder = tmp_path_factory.mktemp("injection")
     words = write_poison(folder / "poison", trap.url(""))
     encoder = load_encoder()
-    clean = [read_document(base.CORPUS / f"{name}.md", "corpus", "corpus") for name in CLEAN]
+    clean = [read_document(ingested.CORPUS / f"{name}.md", "corpus", "corpus") for name in CLEAN]
     poison = [read_document(folder / "poison" / name, "folder:/poison") for name in words]
     for name, documents in (("clean", clean), ("poisoned", [*clean, *poison])):
         with HybridIndex.writing(folder / name, encoder) as index:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from deepward.crawling.child import run_child
-from deepward.crawling.frontier import Answer, Frontier
+from deepward.crawling.frontier import Frontier
+from deepward.crawling.store import Answer
 from tests.crawling.web import source
 
 CHILD = """

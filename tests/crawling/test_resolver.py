@@ -8,7 +8,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import IHostnameResolver
 from zope.interface import implementer
 
-from deepward.crawling.resolver import GuardedResolver, refused_names
+from deepward.crawling.guards import GuardedResolver, refused_names
 
 
 @implementer(IHostnameResolver)

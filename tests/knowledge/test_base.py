@@ -9,14 +9,15 @@ from typer.testing import CliRunner
 
 from deepward.cli import app
 from deepward.errors import UsageError
-from deepward.knowledge import base
+from deepward.knowledge import base, ingested
+from deepward.knowledge.settings import KnowledgeFiles, knowledge_files
 from tests.knowledge.made import HashingEncoder, made_text
 
 DOCUMENTS = Path(__file__).parents[3] / "shared" / "data" / "documents"
 
 
 @pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> base.KnowledgeFiles:
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KnowledgeFiles:
     """An empty knowledge base with a quick encoder and no shipped corpus."""
     monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path / "home"))
     for name in ("DEEPWARD_DOCUMENTS", "DEEPWARD_SOURCES", "DEEPWARD_CHROMA_URL"):
@@ -25,8 +26,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> base.KnowledgeFile
     monkeypatch.setattr(base, "load_encoder", lambda model: encoder)
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus" / "shipped.md").write_text("# Shipped\n\nA shipped text about seams.\n")
-    monkeypatch.setattr(base, "CORPUS", tmp_path / "corpus")
-    return base.knowledge_files()
+    monkeypatch.setattr(ingested, "CORPUS", tmp_path / "corpus")
+    return knowledge_files()
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_wrong_requests_are_told_apart_from_failed_work(files, tmp_path: Path) -
     ingest()
     assert run("search", "seams", "--since", "yesterday").exit_code == 2
     with pytest.raises(UsageError, match="knowledge base itself"):
-        base.add(files, [files.root.parent])
+        ingested.add(files, [files.root.parent])
 
 
 def test_search_for_people_shows_text_source_and_scores(files) -> None:

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepward.knowledge.chunking import (
+from deepward.knowledge.documents import Page
+from deepward.knowledge.index.chunking import (
     ChunkConfig,
     Sentence,
     semantic_chunks,
     split_sentences,
     window_distances,
 )
-from deepward.knowledge.documents import Page
 from tests.knowledge.made import HashingEncoder, made_text
 
 FREE = ChunkConfig(percentile=90, least=0, most=10**9)

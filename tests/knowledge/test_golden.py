@@ -9,6 +9,7 @@ import pytest
 
 from deepward.knowledge import base
 from deepward.knowledge.retrieval import SearchConfig, Searcher
+from deepward.knowledge.settings import KnowledgeSettings
 
 GOLDEN = [
     json.loads(line)
@@ -35,7 +36,7 @@ def test_hybrid_search_finds_the_right_documents_and_beats_each_of_its_parts(
 ) -> None:
     assert len(GOLDEN) >= 40
     found = {}
-    with base.open_searcher(corpus_files, base.KnowledgeSettings()) as searcher:
+    with base.open_searcher(corpus_files, KnowledgeSettings()) as searcher:
         for mode in MODES:
             found[mode] = measure(replace(searcher, config=SearchConfig(mode=mode)), GOLDEN)
     with capsys.disabled():
@@ -54,6 +55,6 @@ def test_the_measure_falls_when_questions_are_given_the_wrong_documents(corpus_f
         for a, b in zip(GOLDEN, [*GOLDEN[20:], *GOLDEN[:20]], strict=True)
         if not set(a["documents"]) & set(b["documents"])
     ][:20]
-    with base.open_searcher(corpus_files, base.KnowledgeSettings()) as searcher:
+    with base.open_searcher(corpus_files, KnowledgeSettings()) as searcher:
         hit, _ = measure(searcher, wrong)
     assert hit < 0.5

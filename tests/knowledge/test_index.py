@@ -164,7 +164,7 @@ def test_a_lost_or_damaged_vector_index_is_made_anew_without_the_encoder(
 def test_a_second_writer_is_refused_while_the_first_one_writes(
     tmp_path: Path, encoder, monkeypatch
 ) -> None:
-    monkeypatch.setattr("deepward.knowledge.index._LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("deepward.knowledge.index.opening._LOCK_SECONDS", 0.1)
     second = HybridIndex.writing(tmp_path, HashingEncoder())
     with (
         HybridIndex.writing(tmp_path, encoder),

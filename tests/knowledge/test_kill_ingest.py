@@ -15,19 +15,20 @@ SCRIPT = """
     import sys
     from pathlib import Path
 
-    import deepward.knowledge.index as index
-    from deepward.knowledge import base
+    from deepward.knowledge import base, ingested
+    from deepward.knowledge.index import cutting
+    from deepward.knowledge.settings import KnowledgeSettings, knowledge_files
     from tests.knowledge.made import HashingEncoder
 
     base.load_encoder = lambda model: HashingEncoder()
-    index._BATCH = 40  # many small batches: many moments to be killed in
-    files = base.knowledge_files(Path(sys.argv[1]))
+    cutting._BATCH = 40  # many small batches: many moments to be killed in
+    files = knowledge_files(Path(sys.argv[1]))
     tell = lambda advance: print(advance.task, int(advance.done), flush=True)
     print("begin", flush=True)
-    base.add(files, [Path(sys.argv[2])])
-    inventory = base.scan_local(files, base.read_folders(files), tell)
+    ingested.add(files, [Path(sys.argv[2])])
+    inventory = base.scan_local(files, ingested.read_folders(files), tell)
     print("scanned", flush=True)
-    report, _ = base.update_index(files, base.KnowledgeSettings(), inventory, progress=tell)
+    report, _ = base.update_index(files, KnowledgeSettings(), inventory, progress=tell)
     print("end", report.chunks, flush=True)
 """
 

@@ -1,4 +1,4 @@
-"""Fusion, diversity, reranking, and the face that LangChain sees."""
+"""Fusion, diversity and reranking."""
 
 import json
 import threading
@@ -21,13 +21,14 @@ from deepward.knowledge.retrieval import (
     fuse,
     maximal_marginal_relevance,
 )
+from deepward.knowledge.settings import KnowledgeSettings
 
 KEY = "secret-of-the-test"
 
 
 @pytest.fixture(scope="module")
 def searcher(corpus_files) -> Iterator[Searcher]:
-    with base.open_searcher(corpus_files, base.KnowledgeSettings()) as opened:
+    with base.open_searcher(corpus_files, KnowledgeSettings()) as opened:
         yield opened
 
 
@@ -92,20 +93,6 @@ def test_a_date_that_is_none_is_refused() -> None:
         Filters(since="last year")
 
 
-def test_langchains_retriever_gives_passages_with_what_a_citation_needs(searcher) -> None:
-    from langchain_core.retrievers import BaseRetriever
-
-    from deepward.knowledge.langchain import HybridRetriever
-
-    retriever = HybridRetriever(
-        searcher=searcher, k=3, filters=Filters(techniques=("face-morphing",))
-    )
-    assert isinstance(retriever, BaseRetriever)
-    found = retriever.invoke("passport photographs")
-    assert len(found) == 3 and all(d.id == d.metadata["chunk_id"] for d in found)
-    assert all("face-morphing" in d.metadata["techniques"] for d in found)
-
-
 class Service(BaseHTTPRequestHandler):
     """Speaks Cohere's rerank protocol: scores are shares of the query's words."""
 
@@ -166,7 +153,7 @@ def test_a_service_that_refuses_is_an_error_without_the_key_in_it(searcher, serv
     with pytest.raises(KnowledgeError, match="401") as caught:
         reranked.search("seam")
     assert KEY not in str(caught.value) and caught.value.__cause__ is None
-    assert KEY not in repr(base.KnowledgeSettings(cohere_key=KEY))
+    assert KEY not in repr(KnowledgeSettings(cohere_key=KEY))
 
 
 def test_cohere_without_a_key_is_refused_before_any_work() -> None:

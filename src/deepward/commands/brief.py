@@ -49,7 +49,8 @@ def brief(
     from deepward.agents.brief import run_brief
     from deepward.agents.parsing import faults
     from deepward.agents.tools import ToolSettings, open_tools
-    from deepward.knowledge import base
+    from deepward.knowledge.base import open_searcher
+    from deepward.knowledge.settings import KnowledgeSettings, knowledge_files
     from deepward.techniques.specs import Brief
 
     try:
@@ -63,8 +64,8 @@ def brief(
     except ValidationError as error:
         raise UsageError(f"The brief cannot be used: {' '.join(faults(error))}") from None
     table, tools = named_table(agents), ToolSettings.from_environment()
-    files, settings = base.knowledge_files(), base.KnowledgeSettings.from_environment()
-    with base.open_searcher(files, settings) as searcher, shown_progress() as progress:
+    files, settings = knowledge_files(), KnowledgeSettings.from_environment()
+    with open_searcher(files, settings) as searcher, shown_progress() as progress:
         done = run_brief(
             wanted,
             searcher,

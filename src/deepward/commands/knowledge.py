@@ -28,6 +28,12 @@ def ingest(
         list[str] | None,
         typer.Option("--forget", metavar="NAME", help="A path or page ingested before: drop it."),
     ] = None,
+    pages: Annotated[
+        int, typer.Option("--pages", min=0, help="Most pages asked for; the next call goes on.")
+    ] = 1000,
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=0, help="Most time for pages; the next call goes on.")
+    ] = 60.0,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Embed everything anew, as another encoder demands.")
     ] = False,
@@ -39,35 +45,42 @@ def ingest(
     corpus and the folder DEEPWARD_DOCUMENTS. Unchanged documents cost nothing; documents that are
     gone leave the knowledge base.
     """
-    from deepward.crawling import crawl
-    from deepward.knowledge import base
+    from deepward.crawling import (
+        CrawlConfig,
+        Crawled,
+        allowed_sources,
+        crawl,
+        usual_addresses,
+    )
+    from deepward.knowledge import base, ingested
+    from deepward.knowledge.settings import KnowledgeSettings, knowledge_files
 
-    files = base.knowledge_files()
-    settings = base.KnowledgeSettings.from_environment()
-    base.add(files, paths or [], urls or [])
+    files, settings = knowledge_files(), KnowledgeSettings.from_environment()
+    ingested.add(files, paths or [], usual_addresses(urls or []))
     for name in forget_names or []:
-        base.forget(files, name)
-    folders = base.read_folders(files)
+        ingested.forget(files, name)
+    folders = ingested.read_folders(files)
     for path in folders.missing:
         say(f"{path} is not there now; what it brought is kept. `--forget {path}` drops it.")
     with shown_progress() as progress:
         inventory = base.scan_local(files, folders, progress)
-        sources = base.allowed_sources(files, settings)
+        sources = allowed_sources(settings.sources, ingested.added_addresses(files))
         crawled = None
         if sources or files.crawl.exists():
-            crawl(sources, files.crawl, forget_others=True, progress=progress)
-            crawled = base.read_crawled(files)
+            limits = CrawlConfig(max_pages=pages, minutes=minutes)
+            crawl(sources, files.crawl, limits, forget_others=True, progress=progress)
+            crawled = Crawled.open(files.crawl)
         report, version = base.update_index(
             files,
             settings,
             inventory,
-            crawled,
+            crawled and crawled.documents(),
             missing=folders.missing,
             rebuild=rebuild,
             progress=progress,
         )
     aside = inventory.quarantine()
-    refused = base.failures(crawled)
+    refused = crawled.failures() if crawled else {}
     if as_json:
         print_json({**vars(report), "quarantine": aside, "pages_failed": refused, "index": version})
         return
@@ -92,7 +105,10 @@ def search(
         list[str] | None, typer.Option("--kind", metavar="KIND", help="From one of these kinds.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="DATE", help="Published then or later.")
+        str | None,
+        typer.Option(
+            "--since", metavar="DATE", help="Published on 2024-05-31, in 2024-05 or 2024, or later."
+        ),
     ] = None,
     until: Annotated[
         str | None, typer.Option("--until", metavar="DATE", help="Published then or before.")
@@ -103,14 +119,15 @@ def search(
     as_json: JsonFlag = False,
 ) -> None:
     """Find cited passages in the knowledge base, by meaning and by words."""
-    from deepward.knowledge import base
+    from deepward.knowledge.base import open_searcher
     from deepward.knowledge.retrieval import Filters
+    from deepward.knowledge.settings import KnowledgeSettings, knowledge_files
 
     if not words.strip():
         raise UsageError("Ask with at least one word.")
     filters = Filters(tuple(techniques or ()), tuple(kinds or ()), since, until)
-    files, settings = base.knowledge_files(), base.KnowledgeSettings.from_environment()
-    with base.open_searcher(files, settings, rerank=rerank) as searcher:
+    settings = KnowledgeSettings.from_environment()
+    with open_searcher(knowledge_files(), settings, rerank=rerank) as searcher:
         hits = searcher.search(words, k, filters)
     if as_json:
         for hit in hits:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from deepward.crawling.child import run_child
 from deepward.crawling.firecrawl import fetch_with_firecrawl, firecrawl_is_configured
 from deepward.crawling.frontier import Frontier
-from deepward.crawling.report import CrawlReport, report_on
+from deepward.crawling.results import CrawlReport, report_on
 from deepward.crawling.sources import Source
 from deepward.crawling.texts import extract_texts, text_path
 from deepward.errors import KnowledgeError
@@ -23,42 +23,36 @@ __all__ = ["CrawlConfig", "crawl"]
 
 LOCK_SECONDS = 10.0  # a child whose parent was killed needs a moment to notice
 MAX_LAUNCHES = 50
+AT_ONCE = 16  # most pages in flight; one per host
+MEMORY_MB = 1024  # cap on the crawling process, and on the one that reads the pages
 SILENCE_SECONDS = 45.0  # the crawling process tells a word four times a second
 
 
 @dataclass(frozen=True)
 class CrawlConfig:
-    """How to crawl.
+    """How far to crawl.
 
     Attributes:
         delay_seconds: between two requests to one host; robots.txt may ask for more.
         timeout_seconds: for one page, from connecting to its last byte.
         max_bytes: of one page, after decompression.
         max_pages: most pages asked for in one run; the rest waits for the next.
-        max_links_per_page: most links looked at.
         minutes: most time of one run; the rest waits for the next.
-        at_once: most pages in flight; one per host.
         allow_private_hosts: hosts excepted from the ban on private addresses.
-        memory_mb: cap on the crawling process, and on the one that reads the pages.
     """
 
     delay_seconds: float = 2.0
     timeout_seconds: float = 30.0
     max_bytes: int = 10_000_000
     max_pages: int = 1000
-    max_links_per_page: int = 500
-    max_redirects: int = 5
     minutes: float = 60.0
-    user_agent: str = "deepward/0.1 (research crawler; keeps to robots.txt)"
-    at_once: int = 16
     allow_private_hosts: tuple[str, ...] = ()
-    memory_mb: int = 1024
 
 
 def crawl(
     sources: Sequence[Source],
     folder: Path,
-    config: CrawlConfig | None = None,
+    config: CrawlConfig = CrawlConfig(),
     *,
     forget_others: bool = False,
     progress: Progress = no_progress,
@@ -79,7 +73,6 @@ def crawl(
     Raises:
         KnowledgeError: another crawl runs in `folder`, or the crawling process cannot work.
     """
-    config = config or CrawlConfig()
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / ".lock") as lock:
         frontier = Frontier(folder)
@@ -94,7 +87,7 @@ def crawl(
                 folder,
                 rows,
                 lock=lock,
-                memory_mb=config.memory_mb,
+                memory_mb=MEMORY_MB,
                 on_progress=lambda done, total: progress(
                     Advance("read pages", done, total, "page")
                 ),
@@ -131,7 +124,6 @@ class _Run:
                 deadline=self._deadline,
                 max_pages=self._pages_left(),
                 max_bytes=config.max_bytes,
-                max_links=config.max_links_per_page,
                 delay_seconds=config.delay_seconds,
                 timeout_seconds=config.timeout_seconds,
                 allow_private_hosts=config.allow_private_hosts,
@@ -141,7 +133,7 @@ class _Run:
 
     def _crawl(self, feeds_only: bool) -> None:
         """Runs the crawling process, again after it was brought down by a page."""
-        at_once = self._config.at_once
+        at_once = AT_ONCE
         for _ in range(MAX_LAUNCHES):
             pause = self._frontier.seconds_to_wait(feeds_only)
             if pause is None or self._pages_left() < 1 or time.monotonic() > self._deadline:
@@ -170,18 +162,15 @@ class _Run:
                 "folder": str(self._frontier.folder),
                 "ends_at": time.time() + self._deadline - time.monotonic(),
                 "max_pages": self._pages_left(),
-                "max_links_per_page": config.max_links_per_page,
                 "at_once": at_once,
                 "delay_seconds": config.delay_seconds,
                 "feeds_only": feeds_only,
             },
             "allow_private_hosts": list(config.allow_private_hosts),
             "api_hosts": [urlsplit(one.url).hostname for one in self._sources if one.api],
-            "user_agent": config.user_agent,
             "timeout_seconds": config.timeout_seconds,
             "max_bytes": config.max_bytes,
-            "max_redirects": config.max_redirects,
-            "memory_mb": config.memory_mb,
+            "memory_mb": MEMORY_MB,
         }
 
     def _pages_left(self) -> int:

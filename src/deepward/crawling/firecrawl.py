@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from deepward.crawling.addresses import RefusedAddress, check_address
-from deepward.crawling.frontier import Answer, Frontier, Waiting
-from deepward.crawling.links import choose_links
+from deepward.crawling.frontier import Frontier
+from deepward.crawling.links import MAX_LINKS, choose_links
 from deepward.crawling.outline import Link, Outline, directives
+from deepward.crawling.store import Answer, Waiting
 from deepward.errors import KnowledgeError
 
 __all__ = ["fetch_with_firecrawl", "firecrawl_is_configured"]
@@ -32,7 +33,6 @@ def fetch_with_firecrawl(
     deadline: float,
     max_pages: int,
     max_bytes: int,
-    max_links: int,
     delay_seconds: float,
     timeout_seconds: float,
     allow_private_hosts: tuple[str, ...],
@@ -78,7 +78,7 @@ def fetch_with_firecrawl(
             reason = "timeout" if "Timeout" in type(error).__name__ else "firecrawl"
             frontier.record(page, Answer("failed", reason, f"{type(error).__name__}: {words}"))
         else:
-            _record(frontier, page, found, max_bytes, max_links, allow_private_hosts)
+            _record(frontier, page, found, max_bytes, allow_private_hosts)
         on_progress()
 
 
@@ -110,7 +110,6 @@ def _record(
     page: Waiting,
     found: Any,
     max_bytes: int,
-    max_links: int,
     allow_private_hosts: tuple[str, ...],
 ) -> None:
     about = found.metadata
@@ -119,7 +118,7 @@ def _record(
     robots = directives(getattr(about, "robots", None) or "")
     body = (found.markdown or "").encode()
     links = list(dict.fromkeys(str(url).partition("#")[0] for url in found.links or []))
-    kept = tuple(Link(url, "") for url in links[:max_links])
+    kept = tuple(Link(url, "") for url in links[:MAX_LINKS])
     chosen = choose_links(page, Outline("", kept, 0, robots), allow_private_hosts)
     answer = Answer("failed", final_url=final)
     try:

@@ -6,12 +6,13 @@ from typing import Any
 
 from deepward.crawling.addresses import RefusedAddress, check_address, normalise
 from deepward.crawling.feeds import Entry
-from deepward.crawling.frontier import Waiting
 from deepward.crawling.outline import Outline
 from deepward.crawling.sources import Source
+from deepward.crawling.store import Waiting
 
-__all__ = ["Choice", "choose_items", "choose_links"]
+__all__ = ["MAX_LINKS", "NO_LINKS", "Choice", "choose_items", "choose_links"]
 
+MAX_LINKS = 500  # looked at on one page
 MAX_REFUSED = 20  # refused links written down per page
 # Ends of addresses that are no documents, not asked for at all.
 MEDIA = (
@@ -31,6 +32,9 @@ class Choice:
 
     follow: tuple[str, ...] = ()
     refused: tuple[tuple[str, str], ...] = ()
+
+
+NO_LINKS = Choice()
 
 
 def choose_links(page: Waiting, found: Outline, allow_private_hosts: Sequence[str] = ()) -> Choice:

@@ -9,6 +9,7 @@ from deepward.crawling.child import begin_child
 
 __all__: list[str] = []
 
+USER_AGENT = "deepward/0.1 (research crawler; keeps to robots.txt)"
 REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
 
 
@@ -38,7 +39,7 @@ def _settings(payload: dict[str, Any]) -> dict[str, Any]:
     delay = payload["job"]["delay_seconds"]
     return {
         "TWISTED_REACTOR": REACTOR,
-        "USER_AGENT": payload["user_agent"],
+        "USER_AGENT": USER_AGENT,
         "ROBOTSTXT_OBEY": True,
         "ROBOTSTXT_USER_AGENT": "deepward",
         "CONCURRENT_REQUESTS": payload["job"]["at_once"],
@@ -54,7 +55,7 @@ def _settings(payload: dict[str, Any]) -> dict[str, Any]:
         "DOWNLOAD_WARNSIZE": 0,
         "DOWNLOAD_VERIFY_CERTIFICATES": True,
         "DOWNLOAD_HANDLERS": dict.fromkeys(("data", "file", "ftp", "s3")),
-        "REDIRECT_MAX_TIMES": payload["max_redirects"],
+        "REDIRECT_MAX_TIMES": 5,
         "METAREFRESH_MAXDELAY": 5,
         "RETRY_TIMES": 1,
         "RETRY_HTTP_CODES": [500, 502, 504, 522, 524],
@@ -70,13 +71,13 @@ def _settings(payload: dict[str, Any]) -> dict[str, Any]:
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
         "MEMUSAGE_ENABLED": False,  # `begin_child` watches
-        "TWISTED_DNS_RESOLVER": f"{room}.resolver.GuardedResolver",
+        "TWISTED_DNS_RESOLVER": f"{room}.guards.GuardedResolver",
         "ALLOW_PRIVATE_HOSTS": payload["allow_private_hosts"],
         "DOWNLOADER_MIDDLEWARES": {
             "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
             "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
-            f"{room}.middlewares.Guard": 50,
-            f"{room}.middlewares.Robots": 100,
+            f"{room}.guards.Guard": 50,
+            f"{room}.guards.Robots": 100,
         },
         "DEFAULT_REQUEST_HEADERS": {
             "Accept": "text/html,application/pdf,text/plain,text/markdown,"

@@ -1,6 +1,6 @@
 """The list of sources: `sources.yaml`, or a file of the same form."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,11 @@ from typing import Any
 import yaml
 
 from deepward.crawling.addresses import RefusedAddress, normalise, own_host
-from deepward.errors import KnowledgeError
+from deepward.errors import KnowledgeError, UsageError
 
-__all__ = ["Source", "SourcesError", "load_sources"]
+__all__ = ["Source", "SourcesError", "allowed_sources", "load_sources", "usual_addresses"]
 
+ADDED = "added"  # kind of the pages that a user named one by one
 DEFAULT = Path(__file__).with_name("sources.yaml")
 
 
@@ -62,6 +63,35 @@ class Source:
             raise SourcesError(f"The source {self.url} needs depth >= 0 and limit >= 1.")
         object.__setattr__(self, "hosts", self.hosts or (own_host(self.url),))
         object.__setattr__(self, "keywords", tuple(word.lower() for word in self.keywords))
+
+
+def usual_addresses(urls: Iterable[str]) -> list[str]:
+    """Addresses of pages that a user names, in their usual form.
+
+    Raises:
+        UsageError: one of them cannot be fetched.
+    """
+    try:
+        return [Source(url, ADDED).url for url in urls]
+    except SourcesError as error:
+        raise UsageError(str(error)) from error
+
+
+def allowed_sources(listed: str, added: Iterable[str] = ()) -> list[Source]:
+    """What may be crawled.
+
+    Args:
+        listed: `none`, `shipped` for the list that comes with Deepward, or a YAML file.
+        added: addresses of single pages besides.
+
+    Raises:
+        SourcesError: the list cannot be read.
+    """
+    sources: list[Source] = []
+    if listed != "none":
+        sources = load_sources(None if listed == "shipped" else Path(listed))
+    known = {source.url for source in sources}
+    return [*sources, *(Source(url, ADDED) for url in added if url not in known)]
 
 
 def load_sources(path: Path | None = None) -> list[Source]:

@@ -9,9 +9,7 @@ Imported in the crawling process only.
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,28 +19,26 @@ from scrapy import exceptions, signals
 from twisted.internet.task import LoopingCall
 
 from deepward.crawling.child import peak_memory, tell
-from deepward.crawling.frontier import Answer, Frontier, Waiting
-from deepward.crawling.links import Choice, choose_items, choose_links
-from deepward.crawling.middlewares import Refused, private_host
-from deepward.crawling.outline import ROBOT, Outline, directives, outline
-from deepward.crawling.resolver import refused_names
+from deepward.crawling.frontier import Frontier
+from deepward.crawling.links import choose_items
+from deepward.crawling.outline import ROBOT
+from deepward.crawling.responses import (
+    Outcome,
+    header,
+    outcome_of,
+    pause_wanted,
+    unchanged,
+    why_none,
+)
+from deepward.crawling.store import Answer, Waiting
 from deepward.errors import UnreadableDocument
 
 __all__ = ["FrontierSpider", "Job"]
 
-DOCUMENTS = ("text/html", "application/xhtml+xml", "application/pdf", "text/plain", "text/markdown")
-UNSAID = ("", "application/octet-stream", "binary/octet-stream", "text/x-markdown")
 MAX_CRAWL_DELAY = 30.0  # seconds; what robots.txt may ask for
 MAX_PATIENCE = 60.0  # seconds; a longer pause that a server asks for is left to the next run
 MAX_PAUSE = 86_400.0  # seconds
 BEAT_SECONDS = 0.25
-FAILURES = (
-    (exceptions.DownloadTimeoutError, "timeout"),
-    (exceptions.DownloadCancelledError, "too_large"),
-    (exceptions.DownloadConnectionRefusedError, "connection"),
-    (exceptions.ResponseDataLossError, "cut_short"),
-    (exceptions.DownloadFailedError, "connection"),
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,6 @@ class Job:
     folder: str
     ends_at: float
     max_pages: int
-    max_links_per_page: int
     at_once: int
     delay_seconds: float
     allow_private_hosts: tuple[str, ...]
@@ -125,7 +120,7 @@ class FrontierSpider(scrapy.Spider):
             try:
                 self.crawler.engine.crawl(self._request(page))
             except ValueError as error:  # an address that Scrapy cannot make sense of
-                self._note(page, Answer("refused", "bad_address", str(error)))
+                self._note(page, Outcome(Answer("refused", "bad_address", str(error))))
 
     def _request(self, page: Waiting) -> scrapy.Request:
         headers = {}
@@ -155,121 +150,50 @@ class FrontierSpider(scrapy.Spider):
 
     # What came
 
-    def _note(
-        self, page: Waiting, answer: Answer, links: tuple[str, ...] = (), refused: Any = ()
-    ) -> None:
+    def _note(self, page: Waiting, outcome: Outcome) -> None:
         self._flying.discard(page.url)
-        dropped = self._frontier.record(page, answer, links)
-        for url, reason in refused:
+        dropped = self._frontier.record(page, outcome.answer, outcome.links.follow)
+        for url, reason in outcome.links.refused:
             self._frontier.refuse(page, url, reason)
         if dropped:
             self.logger.info("%s: %d links beyond the limit of the source", page.url, dropped)
         self._fill()
 
     def _on_failure(self, failure: Any) -> None:
-        page, error = failure.request.meta["page"], failure.value
-        words = " ".join(str(error).split())
-        answer = Answer("failed", "connection", words, final_url=failure.request.url)
-        if isinstance(error, Refused):
-            answer = replace(error.answer, final_url=failure.request.url)
-        elif isinstance(error, exceptions.CannotResolveHostError):
-            host = urlsplit(failure.request.url).hostname
-            answer = replace(answer, reason="dns")
-            if host in refused_names:
-                answer = replace(private_host(host), final_url=failure.request.url)
-        elif isinstance(error, exceptions.IgnoreRequest):
-            size = "DOWNLOAD_MAXSIZE" in words  # a body that grew too large when decompressed
-            answer = replace(answer, reason="too_large" if size else "too_many_redirects")
-        else:
-            for kind, reason in FAILURES:
-                if isinstance(error, kind):
-                    answer = replace(answer, reason=reason)
-                    break
-            else:
-                answer = replace(answer, reason="broken", detail=f"{type(error).__name__}: {words}")
-        self._note(page, answer)
+        answer = why_none(failure.value, failure.request.url)
+        self._note(failure.request.meta["page"], Outcome(answer))
 
     def _on_answer(self, response: Any) -> None:
         page: Waiting = response.meta["page"]
+        hosts = self._job.allow_private_hosts
         try:
-            self._answered(page, response)
+            if response.status == 304:
+                self._note(page, unchanged(page, response.url, self._kept_html(page), hosts))
+            elif response.status in (429, 503):
+                self._pause(page, response)
+            elif page.role == "feed" and 200 <= response.status < 300 and response.body:
+                self._feed(page, response)
+            else:
+                self._note(page, outcome_of(page, response, hosts))
         except Exception as error:
             self.logger.exception("Reading %s failed", page.url)
-            self._note(page, Answer("failed", "broken", f"{type(error).__name__}: {error}"))
+            detail = f"{type(error).__name__}: {error}"
+            self._note(page, Outcome(Answer("failed", "broken", detail)))
 
-    def _answered(self, page: Waiting, response: Any) -> None:
-        status, base = response.status, Answer("failed", final_url=response.url)
-        if status == 304:
-            self._unchanged(page, response)
-        elif status in (404, 410):
-            self._note(page, replace(base, status="gone", reason=f"http_{status}"))
-        elif status in (429, 503):
-            self._pause(page, response)
-        elif 300 <= status < 400:
-            self._note(page, replace(base, status="refused", reason="bad_redirect"))
-        elif status in (401, 402, 403, 451):
-            self._note(page, replace(base, status="refused", reason=f"http_{status}"))
-        elif not 200 <= status < 300:
-            self._note(page, replace(base, reason=f"http_{status}"))
-        elif not response.body:
-            self._note(page, replace(base, reason="empty"))
-        elif page.role == "feed":
-            self._feed(page, response)
-        else:
-            self._page(page, response)
-
-    def _page(self, page: Waiting, response: Any) -> None:
-        told = _header(response, "Content-Type")
-        name = told.partition(";")[0].strip().lower()
-        answer = Answer("ok", None, None, response.url, response.body, told or None)
-        answer = replace(
-            answer,
-            etag=_header(response, "ETag") or None,
-            last_modified=_header(response, "Last-Modified") or None,
-        )
-        if name not in DOCUMENTS + UNSAID:
-            detail = f"It says that it is {name}."
-            answer = replace(answer, status="refused", reason="not_a_document", detail=detail)
-            self._note(page, replace(answer, body=None))
-            return
-        found = self._outline(response)
-        rules = found.robots
-        for value in response.headers.getlist("X-Robots-Tag"):
-            rules |= directives(value.decode("latin-1"))
-        if "noindex" in rules:
-            answer = replace(answer, status="refused", reason="noindex", body=None)
-        chosen = Choice()
-        if "nofollow" not in rules:
-            chosen = choose_links(page, found, self._job.allow_private_hosts)
-        left_out = f"{found.left_out} links left out" if found.left_out else None
-        answer = replace(answer, title=found.title or None, detail=left_out)
-        self._note(page, answer, chosen.follow, chosen.refused)
-
-    def _unchanged(self, page: Waiting, response: Any) -> None:
-        answer = Answer("unchanged", None, None, response.url)
-        chosen = Choice()
+    def _kept_html(self, page: Waiting) -> bytes:
+        """The page as it was fetched before, where its links count; else nothing."""
         is_html = "html" in (page.content_type or "html")
         if page.content_hash and is_html and page.depth < page.source.depth:
-            body = self._frontier.body_path(page.content_hash).read_bytes()
-            headers = {"Content-Type": page.content_type} if page.content_type else None
-            kept = scrapy.http.HtmlResponse(response.url, headers=headers, body=body)
-            found = self._outline(kept)
-            if "nofollow" not in found.robots:
-                chosen = choose_links(page, found, self._job.allow_private_hosts)
-        self._note(page, answer, chosen.follow, chosen.refused)
-
-    def _outline(self, response: Any) -> Outline:
-        if isinstance(response, scrapy.http.HtmlResponse):
-            return outline(response.text, response.url, self._job.max_links_per_page)
-        return Outline("", (), 0, frozenset())
+            return self._frontier.body_path(page.content_hash).read_bytes()
+        return b""
 
     def _feed(self, page: Waiting, response: Any) -> None:
         from deepward.crawling.feeds import read_feed
 
         try:
-            entries = read_feed(response.body, response.url, _header(response, "Content-Type"))
+            entries = read_feed(response.body, response.url, header(response, "Content-Type"))
         except UnreadableDocument as error:
-            self._note(page, Answer("failed", error.reason, str(error), response.url))
+            self._note(page, Outcome(Answer("failed", error.reason, str(error), response.url)))
             return
         seen = self._frontier.seen(page.source.url)
         items = choose_items(page, entries, seen, self._job.allow_private_hosts)
@@ -278,30 +202,18 @@ class FrontierSpider(scrapy.Spider):
             "unchanged",
             detail=f"{len(entries)} entries, {len(items)} new",
             final_url=response.url,
-            etag=_header(response, "ETag") or None,
-            last_modified=_header(response, "Last-Modified") or None,
+            etag=header(response, "ETag") or None,
+            last_modified=header(response, "Last-Modified") or None,
         )
         self._frontier.record_feed(page, answer, items)
         self._fill()
 
     def _pause(self, page: Waiting, response: Any) -> None:
-        seconds = _seconds(_header(response, "Retry-After"))
+        seconds = pause_wanted(response)
         if seconds is None:
             seconds = max(1.0, 2 * self._job.delay_seconds) * 2**page.tries
         if self._frontier.postpone(page, min(max(seconds, 0.0), MAX_PAUSE)):
             self._flying.discard(page.url)
         else:
-            self._note(page, Answer("failed", f"http_{response.status}", final_url=response.url))
-
-
-def _header(response: Any, name: str) -> str:
-    value: bytes = response.headers.get(name) or b""
-    return value.decode("latin-1")[:500]
-
-
-def _seconds(retry_after: str) -> float | None:
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    with suppress(ValueError):
-        return parsedate_to_datetime(retry_after).timestamp() - time.time()
-    return None
+            answer = Answer("failed", f"http_{response.status}", final_url=response.url)
+            self._note(page, Outcome(answer))

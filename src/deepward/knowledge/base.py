@@ -1,214 +1,28 @@
-"""The knowledge base as a whole: where its parts lie, what is read into it, how it is asked.
+"""The knowledge base as a whole: documents are read into it, and it is asked."""
 
-knowledge/
-├── added.json           paths and addresses that `deepward ingest` was given
-├── documents.parquet    the inventory: one row per local file
-├── texts/               text of each local document, by content
-├── scan.state           what the scanner remembers of unchanged files
-├── crawl/               the crawler's pages and queue
-└── index/               passages, BM25 and vectors
-"""
-
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepward.errors import KnowledgeError, UsageError
-from deepward.files import write_json
-from deepward.home import documents_folder, knowledge_folder
+from deepward.errors import KnowledgeError
 from deepward.knowledge.documents import Document
-from deepward.knowledge.embedding import DEFAULT_ENCODER, load_encoder
+from deepward.knowledge.embedding import load_encoder
 from deepward.knowledge.index import HybridIndex, SyncReport
+from deepward.knowledge.index.passages import Passages
+from deepward.knowledge.ingested import CORPUS_ORIGIN, Folders
 from deepward.knowledge.reranking import load_reranker
 from deepward.knowledge.retrieval import Searcher
+from deepward.knowledge.settings import KnowledgeFiles, KnowledgeSettings
 from deepward.progress import Progress, no_progress
 
 if TYPE_CHECKING:
-    from deepward.crawling import Crawled, Source
-    from deepward.knowledge.inventory import Folder, Inventory
+    from deepward.knowledge.inventory import Inventory
 
-__all__ = [
-    "CORPUS",
-    "Added",
-    "Folders",
-    "KnowledgeFiles",
-    "KnowledgeSettings",
-    "add",
-    "allowed_sources",
-    "failures",
-    "forget",
-    "inspect_index",
-    "knowledge_files",
-    "known_techniques",
-    "local_folders",
-    "open_searcher",
-    "read_crawled",
-    "read_folders",
-    "scan_local",
-    "update_index",
-]
+__all__ = ["inspect_index", "known_techniques", "open_searcher", "scan_local", "update_index"]
 
-CORPUS = Path(__file__).parent / "corpus"
-_CORPUS_ORIGIN, _CRAWL_ORIGIN = "corpus", "crawl"
-_ADDED_KIND = "added"
-
-
-@dataclass(frozen=True)
-class KnowledgeFiles:
-    """Where the parts of one knowledge base lie."""
-
-    root: Path
-
-    @property
-    def added(self) -> Path:
-        return self.root / "added.json"
-
-    @property
-    def inventory(self) -> Path:
-        return self.root / "documents.parquet"
-
-    @property
-    def texts(self) -> Path:
-        return self.root / "texts"
-
-    @property
-    def state(self) -> Path:
-        return self.root / "scan.state"
-
-    @property
-    def crawl(self) -> Path:
-        return self.root / "crawl"
-
-    @property
-    def index(self) -> Path:
-        return self.root / "index"
-
-
-@dataclass(frozen=True)
-class KnowledgeSettings:
-    """What can be set from outside.
-
-    Attributes:
-        encoder: `minilm`, or a folder that sentence-transformers saved (DEEPWARD_ENCODER).
-        chroma_url: a Chroma server instead of files, `http://host:port/collection`
-            (DEEPWARD_CHROMA_URL).
-        reranker: `cohere`, or the folder of a cross-encoder (DEEPWARD_RERANKER).
-        cohere_key: COHERE_API_KEY; never shown.
-        cohere_url: another address than Cohere's own (COHERE_API_URL).
-        sources: list of sources that may be crawled: `none`, `shipped`, or a YAML file
-            (DEEPWARD_SOURCES). Nothing is fetched that was not allowed.
-    """
-
-    encoder: str = DEFAULT_ENCODER
-    chroma_url: str = ""
-    reranker: str = ""
-    cohere_key: str = ""
-    cohere_url: str = ""
-    sources: str = "none"
-
-    def __repr__(self) -> str:
-        return f"KnowledgeSettings(encoder={self.encoder!r}, reranker={self.reranker!r})"
-
-    @classmethod
-    def from_environment(cls, values: Mapping[str, str] = os.environ) -> "KnowledgeSettings":
-        """Reads the variables named above; what is unset takes its default."""
-        return cls(
-            encoder=values.get("DEEPWARD_ENCODER") or DEFAULT_ENCODER,
-            chroma_url=values.get("DEEPWARD_CHROMA_URL") or "",
-            reranker=values.get("DEEPWARD_RERANKER") or "",
-            cohere_key=values.get("COHERE_API_KEY") or "",
-            cohere_url=values.get("COHERE_API_URL") or "",
-            sources=values.get("DEEPWARD_SOURCES") or "none",
-        )
-
-
-@dataclass(frozen=True)
-class Added:
-    """What was ingested by name, besides the corpus and the folder of documents."""
-
-    paths: tuple[Path, ...] = ()
-    urls: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Folders:
-    """What local documents are read from.
-
-    Attributes:
-        present: the shipped corpus, the folder of documents, and those that were added.
-        missing: added ones that are not there now; what they brought is kept in the index.
-    """
-
-    present: "tuple[Folder, ...]"
-    missing: tuple[Path, ...]
-
-
-def knowledge_files(root: Path | None = None) -> KnowledgeFiles:
-    """The files of a knowledge base; by default the one below `DEEPWARD_HOME`."""
-    return KnowledgeFiles(root or knowledge_folder())
-
-
-def add(files: KnowledgeFiles, paths: Iterable[Path] = (), urls: Iterable[str] = ()) -> None:
-    """Remembers paths and addresses, to be read now and at every refresh.
-
-    Raises:
-        UsageError: there is no such path, it holds the knowledge base itself, or an address is
-            none that may be fetched.
-    """
-    from deepward.crawling import Source, SourcesError
-
-    before = _added(files)
-    places = [Path(os.path.abspath(path)) for path in paths]
-    for place in places:
-        if not place.exists():
-            raise UsageError(f"There is no file or folder {place}.")
-        if files.root.absolute().is_relative_to(place):
-            raise UsageError(f"{place} holds the knowledge base itself; name the documents alone.")
-    try:
-        addresses = [Source(url, _ADDED_KIND).url for url in urls]
-    except SourcesError as error:
-        raise UsageError(str(error)) from error
-    _keep(files, Added((*before.paths, *places), (*before.urls, *addresses)))
-
-
-def forget(files: KnowledgeFiles, name: str) -> None:
-    """Forgets a path or an address that was added; the next update drops what it brought.
-
-    Raises:
-        UsageError: it was never added.
-    """
-    before = _added(files)
-    place = Path(os.path.abspath(name))
-    left = Added(
-        tuple(path for path in before.paths if path != place),
-        tuple(url for url in before.urls if url not in (name, f"{name}/")),
-    )
-    if left == before:
-        known = ", ".join(map(str, (*before.paths, *before.urls))) or "nothing"
-        raise UsageError(f"{name} was never ingested. Ingested so far: {known}.")
-    _keep(files, left)
-
-
-def local_folders(files: KnowledgeFiles) -> list[Path]:
-    """Where documents of the user's own are: `DEEPWARD_DOCUMENTS`, and what was added."""
-    own = documents_folder()
-    wanted = [*([own] if own.is_dir() else []), *(p for p in _added(files).paths if p != own)]
-    # A folder inside another would bring its documents twice.
-    return [p for p in wanted if not any(p != q and p.is_relative_to(q) for q in wanted)]
-
-
-def read_folders(files: KnowledgeFiles) -> Folders:
-    """What is read: the shipped corpus and the local folders."""
-    from deepward.knowledge.inventory import Folder
-
-    local = local_folders(files)
-    present = [Folder(CORPUS, _CORPUS_ORIGIN, "corpus")]
-    present += [Folder(p, f"folder:{p.as_posix()}", "local") for p in local if p.exists()]
-    return Folders(tuple(present), tuple(p for p in local if not p.exists()))
+_CRAWL_ORIGIN = "crawl"
 
 
 def scan_local(
@@ -225,43 +39,11 @@ def scan_local(
     return inventory
 
 
-def allowed_sources(files: KnowledgeFiles, settings: KnowledgeSettings) -> "list[Source]":
-    """What may be crawled: the chosen list, by default none, and the addresses that were added.
-
-    Raises:
-        SourcesError: the list cannot be read.
-    """
-    from deepward.crawling import Source, load_sources
-
-    listed = []
-    if settings.sources != "none":
-        listed = load_sources(None if settings.sources == "shipped" else Path(settings.sources))
-    known = {source.url for source in listed}
-    added = [Source(url, _ADDED_KIND) for url in _added(files).urls if url not in known]
-    return [*listed, *added]
-
-
-def read_crawled(files: KnowledgeFiles) -> "Crawled":
-    """What the crawler has fetched so far."""
-    from deepward.crawling import Crawled
-
-    return Crawled.open(files.crawl)
-
-
-def failures(crawled: "Crawled | None") -> dict[str, str]:
-    """Address -> why nothing of it can be read, of all that was asked for."""
-    if crawled is None:
-        return {}
-    table = crawled.table[crawled.table["content_hash"].isna()]
-    table = table[table["status"].isin(["refused", "failed"])]
-    return dict(zip(table["url"], table["reason"].astype(str), strict=True))
-
-
 def update_index(
     files: KnowledgeFiles,
     settings: KnowledgeSettings,
     inventory: "Inventory",
-    crawled: "Crawled | None" = None,
+    pages: Iterable[Document] | None = None,
     *,
     missing: tuple[Path, ...] = (),
     rebuild: bool = False,
@@ -273,7 +55,7 @@ def update_index(
         files: of the knowledge base.
         settings: encoder and Chroma.
         inventory: of the local documents.
-        crawled: pages; without them those in the index stay.
+        pages: all that the crawler has; without them those in the index stay.
         missing: folders that are not there now: what they brought stays.
         rebuild: start from nothing, as another encoder demands.
         progress: told of documents.
@@ -283,21 +65,20 @@ def update_index(
     """
 
     def documents() -> Iterator[Document]:
-        for document in inventory.documents():
-            yield _portable(document)
-        if crawled is not None:
-            yield from crawled.documents()
+        yield from map(_portable, inventory.documents())
+        yield from pages or ()
 
     encoder = load_encoder(settings.encoder)
     with HybridIndex.writing(
         files.index, encoder, chroma_url=settings.chroma_url, rebuild=rebuild
     ) as index:
+        there = set(index.passages.origins())
         kept = {f"folder:{path.as_posix()}" for path in missing}
-        kept |= {_CRAWL_ORIGIN} if crawled is None else set()
+        kept |= {_CRAWL_ORIGIN} if pages is None else set()
         # What the agents fetched themselves is theirs; it has origins of its own.
-        agents = {o for o in index.passages.origins() if o.startswith("agent")}
-        origins = {*index.passages.origins(), *inventory.table["origin"], _CRAWL_ORIGIN}
-        report = index.sync(documents(), origins - kept - agents, progress)
+        kept |= {origin for origin in there if origin.startswith("agent")}
+        origins = {*there, *inventory.table["origin"], _CRAWL_ORIGIN}
+        report = index.sync(documents(), origins - kept, progress)
         return report, index.content_hash
 
 
@@ -322,8 +103,6 @@ def inspect_index(files: KnowledgeFiles, settings: KnowledgeSettings) -> dict[st
 
 def known_techniques(files: KnowledgeFiles) -> list[str]:
     """Techniques that documents of the knowledge base name; none where there is none yet."""
-    from deepward.knowledge.passages import Passages
-
     path = files.index / "passages.sqlite3"
     if not path.is_file():
         return []
@@ -361,26 +140,8 @@ def open_searcher(
         index.close()
 
 
-def _added(files: KnowledgeFiles) -> Added:
-    try:
-        raw = json.loads(files.added.read_text(encoding="utf-8"))
-        return Added(tuple(map(Path, raw["paths"])), tuple(map(str, raw["urls"])))
-    except FileNotFoundError:
-        return Added()
-    except (ValueError, TypeError, KeyError) as error:
-        raise KnowledgeError(
-            f"The list of what was ingested, {files.added}, is damaged: {error!r}. Remove it and "
-            "ingest again."
-        ) from error
-
-
-def _keep(files: KnowledgeFiles, added: Added) -> None:
-    paths = sorted({str(path) for path in added.paths})
-    write_json(files.added, {"paths": paths, "urls": sorted(set(added.urls))})
-
-
 def _portable(document: Document) -> Document:
     """A shipped document is named by its place in the corpus, the same on every machine."""
-    if document.origin != _CORPUS_ORIGIN:
+    if document.origin != CORPUS_ORIGIN:
         return document
     return replace(document, source=f"corpus/{Path(document.source).name}")

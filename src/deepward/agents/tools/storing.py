@@ -75,7 +75,7 @@ class EvidenceStore:
         if new:
             marked = [replace(d, origin=f"agent:{d.source}", kind=_KIND) for d in new.values()]
             with HybridIndex.writing(
-                index.folder, index.encoder, config=index.config, chroma_url=self._chroma_url
+                index.folder, index.encoder, chroma_url=self._chroma_url
             ) as writer:
                 writer.sync(marked, [document.origin for document in marked])
         sources = list(dict.fromkeys(document.source for document in documents))

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from deepward.errors import KnowledgeError
 from deepward.knowledge.embedding import Vectors
-from deepward.knowledge.filters import EVERYTHING, Filters
-from deepward.knowledge.passages import DocumentRow
+from deepward.knowledge.index.filters import EVERYTHING, Filters
+from deepward.knowledge.index.tables import DocumentRow
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI

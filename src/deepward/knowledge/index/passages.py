@@ -5,107 +5,28 @@ its words are written in one transaction, so BM25 is in step at every moment; th
 made to follow.
 """
 
-import datetime
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from deepward.errors import KnowledgeError
-from deepward.knowledge.dates import Days, iso_date
 from deepward.knowledge.documents import Document
-from deepward.knowledge.embedding import Vectors
-from deepward.knowledge.filters import EVERYTHING, Filters
+from deepward.knowledge.index import bm25
+from deepward.knowledge.index.filters import EVERYTHING, Filters
+from deepward.knowledge.index.tables import DocumentRow, Passage, open_tables
 
-__all__ = ["DocumentRow", "Passage", "Passages"]
+__all__ = ["Passages"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS documents (
-    source TEXT PRIMARY KEY, origin TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL,
-    date TEXT, techniques TEXT NOT NULL, language TEXT, content_hash TEXT NOT NULL,
-    fingerprint TEXT NOT NULL, pages INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS chunks (
-    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, source TEXT NOT NULL,
-    position INTEGER NOT NULL, page INTEGER, text TEXT NOT NULL, text_hash TEXT NOT NULL,
-    vector BLOB NOT NULL, duplicate_of TEXT
-);
-CREATE INDEX IF NOT EXISTS chunks_by_source ON chunks (source);
-CREATE INDEX IF NOT EXISTS chunks_by_text ON chunks (text_hash) WHERE duplicate_of IS NULL;
-CREATE INDEX IF NOT EXISTS chunks_by_original ON chunks (duplicate_of)
-    WHERE duplicate_of IS NOT NULL;
-CREATE VIRTUAL TABLE IF NOT EXISTS words
-    USING fts5 (title, text, tokenize = 'porter unicode61 remove_diacritics 2');
-"""
-_TITLE_WEIGHT = 2.0  # of a word in the title, against one in the text
-_COMMON, _FEW = 0.04, 1000  # share of passages, and passages, above which a word is common
 _MANY = 500  # values in one statement; SQLite's limit is higher
-
-
-@dataclass(frozen=True)
-class Passage:
-    """One chunk as it is stored.
-
-    Attributes:
-        id: names source, text and occurrence: a chunk that did not change keeps it.
-        position: order in its document, from 0.
-        vector: unit vector (D,).
-        duplicate_of: id of the chunk that says the same; such a passage is not searched.
-    """
-
-    id: str
-    source: str
-    position: int
-    page: int | None
-    text: str
-    text_hash: str
-    vector: Vectors
-    duplicate_of: str | None
-
-
-@dataclass(frozen=True)
-class DocumentRow:
-    """What is stored of a document besides its passages."""
-
-    source: str
-    origin: str
-    kind: str
-    title: str
-    date: str | None
-    techniques: tuple[str, ...]
-    language: str | None
-
-    @property
-    def days(self) -> Days | None:
-        """On which days it may have been published; None where its date is not known."""
-        return _days(self.date)
 
 
 class Passages:
     """The SQLite file. One writer at a time (the index holds a lock); any number of readers."""
 
     def __init__(self, path: Path, writable: bool) -> None:
-        try:
-            # Readers too may have to finish a killed writer's journal, so no file is opened `ro`.
-            self._db = sqlite3.connect(path, timeout=60.0, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA mmap_size = 1073741824")  # reads cost no copy
-            self._db.execute("PRAGMA synchronous = NORMAL")  # survives kill -9; WAL keeps it whole
-            self._db.create_function("published_between", 3, _published_between, deterministic=True)
-            if writable:
-                self._db.executescript(_SCHEMA)
-            self._db.execute("SELECT count(*) FROM documents").fetchone()
-        except sqlite3.Error as error:
-            raise KnowledgeError(
-                f"The passages at {path} cannot be opened: {error}. If the file is damaged, remove "
-                f"the folder {path.parent} and ingest again."
-            ) from error
+        self._db = open_tables(path, writable)
 
     def close(self) -> None:
         self._db.close()
@@ -284,20 +205,12 @@ class Passages:
         query = "SELECT id FROM chunks WHERE source = ? AND duplicate_of IS NULL ORDER BY position"
         return [i for (i,) in self._db.execute(query, (source,))]
 
-    def documents(self, sources: Sequence[str] | None = None) -> dict[str, DocumentRow]:
-        """source -> what is stored of it; all documents without an argument."""
-        fields = "source, origin, kind, title, date, techniques, language"
-        if sources is None:
-            rows: Iterable[Sequence[str]] = self._db.execute(
-                f"SELECT {fields} FROM documents ORDER BY source"
-            )
-        else:
-            rows = self._in(f"SELECT {fields} FROM documents WHERE source IN ({{}})", sources)
+    def documents(self, sources: Sequence[str]) -> dict[str, DocumentRow]:
+        """source -> what is stored of it; unknown sources are left out."""
+        query = "SELECT source, kind, title, date, techniques FROM documents WHERE source IN ({})"
         return {
-            source: DocumentRow(
-                source, origin, kind, title, date, tuple(json.loads(techniques)), language
-            )
-            for source, origin, kind, title, date, techniques, language in rows
+            source: DocumentRow(source, kind, title, date, tuple(json.loads(techniques)))
+            for source, kind, title, date, techniques in self._in(query, sources)
         }
 
     def techniques(self) -> list[str]:
@@ -319,82 +232,10 @@ class Passages:
     def match(
         self, words: Sequence[str], limit: int, filters: Filters = EVERYTHING
     ) -> list[tuple[str, float]]:
-        """Best passages by BM25: (id, score), higher is better, ties by id.
-
-        Args:
-            words: any of them must occur; they are quoted, so no operator of FTS5 gets through.
-            limit: how many at most.
-            filters: what their documents must be.
-        """
-        if not words:
-            return []
-        terms = self._expression(words)
-        where, values = self._where(filters)
-        rows = self._db.execute(
-            "SELECT c.id, -m.score FROM (SELECT rowid, bm25(words, ?, 1.0) AS score FROM words "
-            f"WHERE words MATCH ?) m JOIN chunks c ON c.row = m.rowid {where} "
-            "ORDER BY m.score, c.id LIMIT ?",
-            (_TITLE_WEIGHT, terms, *values, limit),
-        )
-        return [(chunk, float(score)) for chunk, score in rows]
-
-    def _expression(self, words: Sequence[str]) -> str:
-        """Any of the words, quoted; in a large index without those that nearly every passage has.
-
-        A word in more than `_COMMON` of many passages adds little to a score and most of the time:
-        each passage that has it would be scored. Where all words are such, all must occur.
-        """
-        quoted = ['"' + word.replace('"', '""') + '"' for word in words]
-        last = self._db.execute("SELECT max(row) FROM chunks").fetchone()[0]  # about as many
-        most = int(_COMMON * (last or 0))
-        if most < _FEW:
-            return " OR ".join(quoted)
-        count = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        rare = [
-            word
-            for word in quoted
-            if self._db.execute(count, (word, most + 1)).fetchone()[0] <= most
-        ]
-        return " OR ".join(rare) if rare else " AND ".join(quoted)
-
-    @staticmethod
-    def _where(filters: Filters) -> tuple[str, list[str]]:
-        clauses: list[str] = []
-        values: list[str] = []
-        if filters.kinds:
-            clauses.append(f"d.kind IN ({_marks(filters.kinds)})")
-            values += filters.kinds
-        if filters.techniques:
-            clauses.append(
-                "EXISTS (SELECT 1 FROM json_each(d.techniques) t WHERE t.value IN "
-                f"({_marks(filters.techniques)}))"
-            )
-            values += filters.techniques
-        if filters.days is not None:
-            clauses.append("published_between(d.date, ?, ?)")
-            values += [filters.days.first.isoformat(), filters.days.last.isoformat()]
-        if not clauses:
-            return "", []
-        return f"JOIN documents d USING (source) WHERE {' AND '.join(clauses)}", values
+        """Best passages by BM25: (id, score), as `bm25.match` gives them."""
+        return bm25.match(self._db, words, limit, filters)
 
     def _in(self, query: str, values: Sequence[str]) -> Iterator[Any]:
         for start in range(0, len(values), _MANY):
             part = list(values[start : start + _MANY])
-            yield from self._db.execute(query.format(_marks(part)), part)
-
-
-def _days(date: str | None) -> Days | None:
-    known = iso_date(date)
-    return None if known is None else Days.parse(known)
-
-
-@lru_cache(maxsize=4096)
-def _published_between(date: str | None, first: str, last: str) -> bool:
-    days = _days(date)
-    return days is not None and days.meets(
-        Days(datetime.date.fromisoformat(first), datetime.date.fromisoformat(last))
-    )
-
-
-def _marks(values: Sequence[str]) -> str:
-    return ", ".join("?" * len(values))
+            yield from self._db.execute(query.format(bm25.marks(part)), part)
