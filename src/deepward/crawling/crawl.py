@@ -1,31 +1,31 @@
 """A crawl: what is to be visited is visited, in child processes that are watched."""
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deepward.crawling.child import run_child
+from filelock import FileLock, Timeout
+
 from deepward.crawling.firecrawl import fetch_with_firecrawl, firecrawl_is_configured
 from deepward.crawling.frontier import Frontier
+from deepward.crawling.page_texts import extract_texts, text_path
+from deepward.crawling.process import LOCK_SECONDS, Job, fetch
 from deepward.crawling.results import CrawlReport, report_on
 from deepward.crawling.sources import Source
-from deepward.crawling.texts import extract_texts, text_path
 from deepward.errors import KnowledgeError
+from deepward.intake.pool import Failure, run_tasks
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["CrawlConfig", "crawl"]
 
-LOCK_SECONDS = 10.0  # a child whose parent was killed needs a moment to notice
 MAX_LAUNCHES = 50
 AT_ONCE = 16  # most pages in flight; one per host
-MEMORY_MB = 1024  # cap on the crawling process, and on the one that reads the pages
-SILENCE_SECONDS = 45.0  # the crawling process tells a word four times a second
+BEAT_SECONDS = 15.0  # of computing between two words of the crawling process: it says four a second
+MEMORY = 2 * 2**30  # bytes that the crawling process may take
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ def crawl(
         KnowledgeError: another crawl runs in `folder`, or the crawling process cannot work.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / ".lock") as lock:
+    with _locked(folder):
         frontier = Frontier(folder)
         try:
             frontier.begin(sources, forget_others)
-            run = _Run(frontier, sources, config, lock, progress)
+            run = _Run(frontier, sources, config, progress)
             run.fetch()
             frontier.end_rounds()
             rows = list(frontier.rows())
@@ -86,11 +86,7 @@ def crawl(
             extract_texts(
                 folder,
                 rows,
-                lock=lock,
-                memory_mb=MEMORY_MB,
-                on_progress=lambda done, total: progress(
-                    Advance("read pages", done, total, "page")
-                ),
+                lambda done, total: progress(Advance("read pages", done, total, "page")),
             )
             return report_on(frontier, rows, run.peak)
         finally:
@@ -105,11 +101,10 @@ class _Run:
         frontier: Frontier,
         sources: Sequence[Source],
         config: CrawlConfig,
-        lock: int,
         progress: Progress,
     ) -> None:
         self._frontier, self._sources, self._config = frontier, sources, config
-        self._lock, self._progress = lock, progress
+        self._progress = progress
         self._begun = frontier.count_done()
         self._deadline = time.monotonic() + config.minutes * 60
         self.peak = 0.0
@@ -139,71 +134,71 @@ class _Run:
             if pause is None or self._pages_left() < 1 or time.monotonic() > self._deadline:
                 return
             before = self._frontier.count_done()
-            end = run_child(
-                "deepward.crawling.process",
-                self._payload(at_once, feeds_only),
-                log=self._frontier.folder / "crawl.log",
-                lock=self._lock,
-                deadline=self._deadline + self._config.timeout_seconds + 30,
-                silence_seconds=SILENCE_SECONDS,
-                on_message=self._hear,
-            )
-            if end.good:
+            failure = self._launch(self._job(at_once, feeds_only))
+            if failure is None:
                 return
-            crashed = self._frontier.release("crash", blame=end.reason != "deadline")
-            if end.reason == "crashed" and not crashed and self._frontier.count_done() == before:
-                raise KnowledgeError(f"The crawling process cannot work: {end.words}")
+            crashed = self._frontier.release("crash", blame=True)
+            if not crashed and self._frontier.count_done() == before:
+                raise KnowledgeError(f"The crawling process cannot work: {failure.detail}")
             at_once = 1  # the page that brings it down, if one does, is then alone with it
 
-    def _payload(self, at_once: int, feeds_only: bool) -> dict[str, Any]:
-        config = self._config
-        return {
-            "job": {
-                "folder": str(self._frontier.folder),
-                "ends_at": time.time() + self._deadline - time.monotonic(),
-                "max_pages": self._pages_left(),
-                "at_once": at_once,
-                "delay_seconds": config.delay_seconds,
-                "feeds_only": feeds_only,
-            },
-            "allow_private_hosts": list(config.allow_private_hosts),
-            "api_hosts": [urlsplit(one.url).hostname for one in self._sources if one.api],
-            "timeout_seconds": config.timeout_seconds,
-            "max_bytes": config.max_bytes,
-            "memory_mb": MEMORY_MB,
-        }
+    def _launch(self, job: Job) -> Failure | None:
+        """Runs the crawling process to its end; returns how it failed, if it did."""
+        end = self._deadline + self._config.timeout_seconds + 30
+
+        def hear(_: int, message: dict[str, Any]) -> None:
+            self.peak = max(self.peak, message["peak"])
+            done, total = message["done"], message["done"] + message["waiting"]
+            self._progress(Advance("crawl", done, total, "page"))
+            if time.monotonic() > end:
+                raise _OutOfTimeError
+
+        results = run_tasks(
+            fetch, [asdict(job)], workers=1, seconds=BEAT_SECONDS, memory=MEMORY, hear=hear
+        )
+        with closing(results):
+            try:
+                [(_, result)] = results
+            except _OutOfTimeError:
+                self._frontier.release("", blame=False)
+                return None
+        return result if isinstance(result, Failure) else None
+
+    def _job(self, at_once: int, feeds_only: bool) -> Job:
+        return Job(
+            folder=str(self._frontier.folder),
+            ends_at=time.time() + self._deadline - time.monotonic(),
+            max_pages=self._pages_left(),
+            at_once=at_once,
+            delay_seconds=self._config.delay_seconds,
+            timeout_seconds=self._config.timeout_seconds,
+            max_bytes=self._config.max_bytes,
+            allow_private_hosts=self._config.allow_private_hosts,
+            api_hosts=tuple(urlsplit(one.url).hostname or "" for one in self._sources if one.api),
+            feeds_only=feeds_only,
+        )
 
     def _pages_left(self) -> int:
         return self._config.max_pages - (self._frontier.count_done() - self._begun)
-
-    def _hear(self, message: dict[str, Any]) -> None:
-        self.peak = max(self.peak, message["peak"] / 2**20)
-        done, total = message["done"], message["done"] + message["waiting"]
-        self._progress(Advance("crawl", done, total, "page"))
 
     def _tell(self) -> None:
         done, waiting = self._frontier.count_done(), self._frontier.count_waiting()
         self._progress(Advance("crawl", done, done + waiting, "page"))
 
 
+class _OutOfTimeError(Exception):
+    """The crawling process goes on although its time is over."""
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+def _locked(folder: Path) -> Iterator[None]:
     try:
-        begun = time.monotonic()
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() - begun > LOCK_SECONDS:
-                    raise KnowledgeError(
-                        f"Another crawl is running in {path.parent}; wait until it has ended."
-                    ) from None
-                time.sleep(0.1)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
+            yield
+    except Timeout:
+        raise KnowledgeError(
+            f"Another crawl is running in {folder}; wait until it has ended."
+        ) from None
 
 
 def _sweep(folder: Path, rows: list[dict[str, Any]]) -> None:

@@ -1,57 +1,90 @@
-"""The crawling process: Scrapy, settings and start. Run by `crawl.py` only."""
+"""The crawling process: Scrapy, its settings and start. `fetch` runs in a watched process only."""
 
 import logging
-import os
-import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from deepward.crawling.child import begin_child
+from filelock import FileLock
 
-__all__: list[str] = []
+__all__ = ["LOCK_SECONDS", "Job", "fetch"]
 
 USER_AGENT = "deepward/0.1 (research crawler; keeps to robots.txt)"
 REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
+LOCK_SECONDS = 10.0  # a process whose parent was killed needs a moment to notice
 
 
-def main() -> None:
-    """Crawls as the parent asks, and ends when nothing is left to do."""
-    payload = begin_child()
+@dataclass(frozen=True)
+class Job:
+    """What the parent asks the crawling process to do.
+
+    Attributes:
+        folder: of the frontier.
+        ends_at: `time.time()` after which no page is asked for.
+        max_pages: most pages to ask for.
+        at_once: most pages in flight.
+        delay_seconds: between two requests to one host.
+        timeout_seconds: for one page.
+        max_bytes: of one page.
+        allow_private_hosts: hosts excepted from the ban on private addresses.
+        api_hosts: hosts of interfaces for programs, which are asked more slowly.
+        feeds_only: leaves pages to another fetcher.
+    """
+
+    folder: str
+    ends_at: float
+    max_pages: int
+    at_once: int
+    delay_seconds: float
+    timeout_seconds: float
+    max_bytes: int
+    allow_private_hosts: tuple[str, ...]
+    api_hosts: tuple[str, ...]
+    feeds_only: bool
+
+
+def fetch(task: dict[str, Any]) -> None:
+    """Crawls until nothing is left to do.
+
+    Args:
+        task: the fields of a `Job`, as JSON carries them.
+    """
     from scrapy.crawler import CrawlerProcess
     from scrapy.utils.reactor import install_reactor
 
     install_reactor(REACTOR)  # before an import below brings in another one
-    from deepward.crawling.spider import FrontierSpider, Job
+    from deepward.crawling.spider import FrontierSpider
 
-    job = Job(**payload["job"] | {"allow_private_hosts": tuple(payload["allow_private_hosts"])})
+    names = ("allow_private_hosts", "api_hosts")
+    job = Job(**task | {name: tuple(task[name]) for name in names})
     logging.captureWarnings(True)
-    process = CrawlerProcess(_settings(payload))
     failures: list[Any] = []
-    process.crawl(FrontierSpider, job=job).addErrback(failures.append)
-    process.start()
+    # Never two at work in one folder, not even while one whose parent was killed still ends.
+    with FileLock(Path(job.folder) / ".fetching", timeout=LOCK_SECONDS):
+        process = CrawlerProcess(_settings(job))
+        process.crawl(FrontierSpider, job=job).addErrback(failures.append)
+        process.start(install_signal_handlers=False)
     for failure in failures:
-        failure.printTraceback()
-    sys.stderr.flush()
-    os._exit(bool(failures))  # a thread that still waits for a name server shall not hold us
+        failure.raiseException()
 
 
-def _settings(payload: dict[str, Any]) -> dict[str, Any]:
+def _settings(job: Job) -> dict[str, Any]:
     room = "deepward.crawling"
-    delay = payload["job"]["delay_seconds"]
     return {
         "TWISTED_REACTOR": REACTOR,
         "USER_AGENT": USER_AGENT,
         "ROBOTSTXT_OBEY": True,
         "ROBOTSTXT_USER_AGENT": "deepward",
-        "CONCURRENT_REQUESTS": payload["job"]["at_once"],
+        "CONCURRENT_REQUESTS": job.at_once,
         "CONCURRENT_REQUESTS_PER_DOMAIN": 1,
-        "DOWNLOAD_DELAY": delay,
+        "DOWNLOAD_DELAY": job.delay_seconds,
         "DOWNLOAD_DELAY_JITTER": 0,
         "DOWNLOAD_SLOTS": {
-            host: {"delay": max(3.0, delay), "concurrency": 1, "jitter": 0}
-            for host in payload["api_hosts"]  # arXiv asks programs for one request in 3 s
+            host: {"delay": max(3.0, job.delay_seconds), "concurrency": 1, "jitter": 0}
+            for host in job.api_hosts  # arXiv asks programs for one request in 3 s
         },
-        "DOWNLOAD_TIMEOUT": payload["timeout_seconds"],
-        "DOWNLOAD_MAXSIZE": payload["max_bytes"],
+        "DOWNLOAD_TIMEOUT": job.timeout_seconds,
+        "DOWNLOAD_MAXSIZE": job.max_bytes,
         "DOWNLOAD_WARNSIZE": 0,
         "DOWNLOAD_VERIFY_CERTIFICATES": True,
         "DOWNLOAD_HANDLERS": dict.fromkeys(("data", "file", "ftp", "s3")),
@@ -70,9 +103,9 @@ def _settings(payload: dict[str, Any]) -> dict[str, Any]:
         "HTTPPROXY_ENABLED": False,  # a proxy would resolve names behind the guard's back
         "TELNETCONSOLE_ENABLED": False,
         "REMOTE_CONTROL_ENABLED": False,
-        "MEMUSAGE_ENABLED": False,  # `begin_child` watches
+        "MEMUSAGE_ENABLED": False,  # the pool watches
         "TWISTED_DNS_RESOLVER": f"{room}.guards.GuardedResolver",
-        "ALLOW_PRIVATE_HOSTS": payload["allow_private_hosts"],
+        "ALLOW_PRIVATE_HOSTS": list(job.allow_private_hosts),
         "DOWNLOADER_MIDDLEWARES": {
             "scrapy.downloadermiddlewares.offsite.OffsiteMiddleware": None,
             "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
@@ -85,9 +118,7 @@ def _settings(payload: dict[str, Any]) -> dict[str, Any]:
             "Accept-Language": "en,*;q=0.5",
         },
         "LOG_LEVEL": "WARNING",
+        "LOG_FILE": str(Path(job.folder) / "crawl.log"),
+        "LOG_FILE_APPEND": False,
         "STATS_DUMP": False,
     }
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepward.crawling.frontier import Frontier
-from deepward.crawling.texts import read_text
+from deepward.crawling.page_texts import read_text
 from deepward.knowledge.documents import Document
 
 if TYPE_CHECKING:

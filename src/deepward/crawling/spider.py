@@ -9,7 +9,6 @@ Imported in the crawling process only.
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +17,10 @@ import scrapy
 from scrapy import exceptions, signals
 from twisted.internet.task import LoopingCall
 
-from deepward.crawling.child import peak_memory, tell
 from deepward.crawling.frontier import Frontier
 from deepward.crawling.links import choose_items
 from deepward.crawling.outline import ROBOT
+from deepward.crawling.process import Job
 from deepward.crawling.responses import (
     Outcome,
     header,
@@ -32,34 +31,14 @@ from deepward.crawling.responses import (
 )
 from deepward.crawling.store import Answer, Waiting
 from deepward.errors import UnreadableDocument
+from deepward.intake.worker import tell
 
-__all__ = ["FrontierSpider", "Job"]
+__all__ = ["FrontierSpider"]
 
 MAX_CRAWL_DELAY = 30.0  # seconds; what robots.txt may ask for
 MAX_PATIENCE = 60.0  # seconds; a longer pause that a server asks for is left to the next run
 MAX_PAUSE = 86_400.0  # seconds
 BEAT_SECONDS = 0.25
-
-
-@dataclass(frozen=True)
-class Job:
-    """What the parent asks this process to do.
-
-    Attributes:
-        folder: of the frontier.
-        ends_at: `time.time()` after which no page is asked for.
-        max_pages: most pages to ask for.
-        at_once: most pages in flight.
-        feeds_only: leaves pages to another fetcher.
-    """
-
-    folder: str
-    ends_at: float
-    max_pages: int
-    at_once: int
-    delay_seconds: float
-    allow_private_hosts: tuple[str, ...]
-    feeds_only: bool
 
 
 class FrontierSpider(scrapy.Spider):
@@ -71,6 +50,9 @@ class FrontierSpider(scrapy.Spider):
         super().__init__()
         self._job = job
         self._frontier = Frontier(Path(job.folder))
+        # What is in flight now was so in a process that died of it; it is then tried alone.
+        crashed = self._frontier.release("crash", blame=True)
+        self._at_once = 1 if crashed else job.at_once
         self._asked = 0
         self._flying: set[str] = set()
         self._beat = LoopingCall(self._on_beat)
@@ -95,7 +77,7 @@ class FrontierSpider(scrapy.Spider):
     def _on_beat(self) -> None:
         self._fill()
         done, waiting = self._frontier.count_done(), self._frontier.count_waiting()
-        tell({"done": done, "waiting": waiting, "peak": peak_memory()})
+        tell({"done": done, "waiting": waiting, "peak": _peak_memory()})
 
     def _on_idle(self) -> None:
         self._fill()
@@ -111,7 +93,7 @@ class FrontierSpider(scrapy.Spider):
         return self._asked < self._job.max_pages and time.time() < self._job.ends_at
 
     def _fill(self) -> None:
-        while len(self._flying) < self._job.at_once and self._may_ask():
+        while len(self._flying) < self._at_once and self._may_ask():
             page = self._frontier.next(self._job.feeds_only)
             if page is None:
                 return
@@ -217,3 +199,12 @@ class FrontierSpider(scrapy.Spider):
         else:
             answer = Answer("failed", f"http_{response.status}", final_url=response.url)
             self._note(page, Outcome(answer))
+
+
+def _peak_memory() -> float:
+    """Most resident memory of this process, MiB; 0 where the system does not tell."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0.0
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
