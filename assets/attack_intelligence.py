@@ -18,7 +18,7 @@ from deepward.versions import code_version
 from resources import Agents, ArtifactStore, Knowledge, Reporting
 
 if TYPE_CHECKING:
-    from deepward.knowledge.passages import Passages
+    from deepward.knowledge.index.passages import Passages
 
 GROUP = "attack_intelligence"
 CODE = code_version("deepward.agents.brief", "deepward.agents.backends.table")

@@ -25,6 +25,7 @@ __all__ = ["CrawlConfig", "crawl"]
 MAX_LAUNCHES = 50
 AT_ONCE = 16  # most pages in flight; one per host
 BEAT_SECONDS = 15.0  # of computing between two words of the crawling process: it says four a second
+GRACE_SECONDS = 30.0  # beyond the end of a run, for a process that is still at its last page
 MEMORY = 2 * 2**30  # bytes that the crawling process may take
 
 
@@ -144,7 +145,7 @@ class _Run:
 
     def _launch(self, job: Job) -> Failure | None:
         """Runs the crawling process to its end; returns how it failed, if it did."""
-        end = self._deadline + self._config.timeout_seconds + 30
+        end = self._deadline + self._config.timeout_seconds + GRACE_SECONDS
 
         def hear(_: int, message: dict[str, Any]) -> None:
             self.peak = max(self.peak, message["peak"])
