@@ -23,13 +23,13 @@ from deepward.errors import AgentError
 from deepward.knowledge import ingested
 from deepward.knowledge.embedding import load_encoder
 from deepward.knowledge.index import HybridIndex
-from deepward.knowledge.reading import read_document
 from deepward.knowledge.retrieval import Searcher
 from deepward.techniques.specs import Brief
 from tests.agents.poison import FAKE_CHUNK, WORDS, write_poison
 from tests.agents.tiny import make_tiny_chat
 from tests.agents.wire import serve_wire
 from tests.crawling.web import HOME, open_site
+from tests.knowledge.made import read_document
 
 BRIEF = Brief(words="Few-shot prompts for face swaps with a seam at the border", prompts=3)
 CLEAN = (

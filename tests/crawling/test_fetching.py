@@ -1,4 +1,4 @@
-"""A crawling process that hangs, crashes or does not stop: the crawl goes on without the culprit."""
+"""A crawling process hangs, crashes or does not stop: the crawl goes on without the culprit."""
 
 import importlib
 import sys

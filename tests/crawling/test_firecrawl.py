@@ -1,5 +1,6 @@
 """Firecrawl as the fetcher, against a small server that speaks its protocol."""
 
+import itertools
 import json
 
 import pytest
@@ -91,3 +92,11 @@ def test_a_service_that_is_asked_too_often_leaves_the_rest_waiting(service, tmp_
     service.known |= {"/": (200, text("Start"), ["/a", "/b"], {}), "/a": 429}
     report = crawl([source(f"{BASE}/")], tmp_path, quick())
     assert (report.new, report.waiting) == (1, 2)
+
+
+def test_the_service_is_asked_with_the_delay_between(service, tmp_path):
+    service.known |= {"/": (200, text("Start"), ["/a", "/b"], {}), "/a": (200, text("A"), [], {})}
+    crawl([source(f"{BASE}/")], tmp_path, quick(delay_seconds=0.3))
+    times = [request.at for request in service.log]
+    assert len(times) == 3
+    assert all(later - at > 0.25 for at, later in itertools.pairwise(times))

@@ -4,10 +4,12 @@ import hashlib
 import random
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from deepward.knowledge.documents import Document, Page
+from deepward.knowledge.reading import read_bytes, read_file
 
 WORDS = [
     a + b
@@ -66,3 +68,8 @@ def made_document(
         content_hash=hashlib.sha256(text.encode()).hexdigest(),
         pages=(Page(None, text),),
     )
+
+
+def read_document(path: Path, origin: str, kind: str = "local") -> Document:
+    """The document that a file makes when it is read directly, without a pool or a text store."""
+    return read_bytes(read_file(path), source=path.as_posix(), origin=origin, kind=kind)

@@ -17,9 +17,8 @@ from deepward.intake.reasons import REASONS
 from deepward.knowledge import inventory
 from deepward.knowledge.folders import Folder, list_files
 from deepward.knowledge.inventory import Inventory, scan_documents
-from deepward.knowledge.reading import read_document
 from tests.knowledge import samples
-from tests.knowledge.made import made_text
+from tests.knowledge.made import made_text, read_document
 
 SENTENCE = "Two decoders stand behind one shared encoder, and they change places."
 

@@ -9,9 +9,10 @@ from deepward.errors import UnreadableDocument
 from deepward.files import sha256_bytes
 from deepward.intake.reasons import REASONS
 from deepward.knowledge.documents import Document
-from deepward.knowledge.paragraphs import join_pages
-from deepward.knowledge.reading import read_bytes, read_document
+from deepward.knowledge.reading import read_bytes, read_file
+from deepward.knowledge.reading.paragraphs import join_pages
 from tests.knowledge import samples
+from tests.knowledge.made import read_document
 
 FACTS = {"origin": "folder:/papers", "kind": "local"}
 
@@ -302,13 +303,10 @@ def test_what_is_no_text_is_refused():
         assert reason(bytes(range(256)) * 20, name) == "binary"
 
 
-def test_a_file_is_read_from_disk_with_its_absolute_path(tmp_path, monkeypatch):
+def test_a_document_is_the_same_after_json(tmp_path):
     (tmp_path / "note.md").write_text("# A note\n\nWords.\n")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "a").mkdir()
-    document = read_document(type(tmp_path)("a/../note.md"), "folder:x")
-    assert document.source == (tmp_path / "note.md").as_posix()
+    document = read_document(tmp_path / "note.md", "folder:x")
     assert (document.origin, document.kind, document.title) == ("folder:x", "local", "A note")
     assert Document.from_dict(document.as_dict()) == document
     with pytest.raises(UnreadableDocument, match="not there"):
-        read_document(tmp_path / "absent.md", "folder:x")
+        read_file(tmp_path / "absent.md")

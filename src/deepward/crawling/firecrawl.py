@@ -44,6 +44,7 @@ def fetch_with_firecrawl(
         KnowledgeError: Firecrawl does not accept the key, or has no credits left for it.
     """
     from firecrawl import Firecrawl
+    from langchain_core.rate_limiters import InMemoryRateLimiter
 
     key = os.environ["FIRECRAWL_API_KEY"]
     client = Firecrawl(
@@ -53,14 +54,19 @@ def fetch_with_firecrawl(
         max_retries=1,
         origin="deepward",
     )
-    for number in range(max_pages):
+    slow_down = None
+    if delay_seconds:
+        slow_down = InMemoryRateLimiter(
+            requests_per_second=1 / delay_seconds, max_bucket_size=1, check_every_n_seconds=0.05
+        )
+    for _ in range(max_pages):
         page = frontier.next()
         if page is None or time.monotonic() > deadline:
             if page is not None:
                 frontier.release("", blame=False)
             return
-        if number:
-            time.sleep(min(delay_seconds, max(0.0, deadline - time.monotonic())))
+        if slow_down is not None:
+            slow_down.acquire()
         try:
             check_address(page.url, page.source.hosts, allow_private_hosts)
             found = client.scrape(

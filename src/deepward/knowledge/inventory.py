@@ -26,7 +26,7 @@ from deepward.intake.walk import escape_path
 from deepward.knowledge.documents import Document
 from deepward.knowledge.folders import Folder, ListedDocument, list_files
 from deepward.knowledge.reading import assemble
-from deepward.knowledge.texts import load_text, reader_version, store_text, text_file
+from deepward.knowledge.text_store import load_text, reader_version, store_text, text_file
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["INVENTORY_SCHEMA", "Folder", "Inventory", "scan_documents"]

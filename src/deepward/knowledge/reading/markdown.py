@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from deepward.knowledge.blocks import find_title, remove_hidden, render
 from deepward.knowledge.dates import iso_date
 from deepward.knowledge.documents import Page
-from deepward.knowledge.html import parse_html
-from deepward.knowledge.plaintext import Extracted, decode_text, one_line
+from deepward.knowledge.reading.html import parse_html
+from deepward.knowledge.reading.html_text import find_title, remove_hidden, render
+from deepward.knowledge.reading.plaintext import Extracted, decode_text, one_line
 
 __all__ = ["read_markdown", "split_front_matter"]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from deepward.knowledge.plaintext import clean_text
+from deepward.knowledge.reading.plaintext import clean_text
 
 __all__ = ["find_title", "remove_hidden", "render"]
 

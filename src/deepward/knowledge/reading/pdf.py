@@ -13,8 +13,8 @@ from typing import Any
 
 from deepward.errors import UnreadableDocument
 from deepward.knowledge.documents import Page
-from deepward.knowledge.paragraphs import join_pages
-from deepward.knowledge.plaintext import Extracted, letters, one_line
+from deepward.knowledge.reading.paragraphs import join_pages
+from deepward.knowledge.reading.plaintext import Extracted, letters, one_line
 
 __all__ = ["read_pdf"]
 

@@ -16,8 +16,8 @@ from deepward.errors import KnowledgeError, UnreadableDocument
 from deepward.files import sha256_bytes, write_json
 from deepward.intake.walk import unescape_path
 from deepward.knowledge.documents import Page
-from deepward.knowledge.plaintext import Extracted
 from deepward.knowledge.reading import extract, format_of, read_file
+from deepward.knowledge.reading.plaintext import Extracted
 from deepward.versions import code_version
 
 __all__ = ["load_text", "reader_version", "store_text", "text_file"]

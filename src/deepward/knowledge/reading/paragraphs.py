@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from deepward.knowledge.plaintext import clean_text, letters
+from deepward.knowledge.reading.plaintext import clean_text, letters
 
 __all__ = ["join_pages"]
 

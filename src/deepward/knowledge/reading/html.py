@@ -4,9 +4,9 @@ import logging
 from typing import Any
 
 from deepward.errors import UnreadableDocument
-from deepward.knowledge.blocks import find_title, remove_hidden, render
 from deepward.knowledge.documents import Page
-from deepward.knowledge.plaintext import Extracted, decode_text, letters, one_line
+from deepward.knowledge.reading.html_text import find_title, remove_hidden, render
+from deepward.knowledge.reading.plaintext import Extracted, decode_text, letters, one_line
 
 __all__ = ["parse_html", "read_html"]
 

@@ -5,25 +5,23 @@
     .md .markdown …    markdown-it, with front matter
     .txt .text .rst    as it is
 
-What the bytes are is believed before what the name says. Reading happens in this process; files
-of unknown make are read by `inventory.scan_documents`, whose processes are stopped when they take
-too long or too much memory.
+Reading happens in this process; files and pages of unknown make are read in those of
+`intake.pool`, which are stopped when they take too long or too much memory.
 """
 
 import os
 import re
 import stat
 from dataclasses import replace
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from deepward.errors import UnreadableDocument
 from deepward.files import sha256_bytes
-from deepward.intake.walk import escape_path
 from deepward.knowledge.dates import iso_date
 from deepward.knowledge.documents import Document, Page
-from deepward.knowledge.documents import Document, Page
-from deepward.knowledge.plaintext import (
+from deepward.knowledge.reading.formats import MOST_BYTES, format_of
+from deepward.knowledge.reading.plaintext import (
     Extracted,
     clean_text,
     decode_text,
@@ -32,79 +30,9 @@ from deepward.knowledge.plaintext import (
     one_line,
 )
 
-__all__ = [
-    "FORMATS",
-    "MOST_BYTES",
-    "assemble",
-    "extract",
-    "format_of",
-    "read_bytes",
-    "read_document",
-    "read_file",
-]
+__all__ = ["assemble", "extract", "read_bytes", "read_file"]
 
-MOST_BYTES = 50 * 2**20
-
-FORMATS = {
-    **dict.fromkeys((".pdf",), "pdf"),
-    **dict.fromkeys((".html", ".htm", ".xhtml", ".xht"), "html"),
-    **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd", ".mkdn", ".mdx"), "markdown"),
-    **dict.fromkeys((".txt", ".text", ".rst"), "text"),
-}
-_MEDIA_TYPES = {
-    "application/pdf": "pdf",
-    "application/x-pdf": "pdf",
-    "application/xhtml+xml": "html",
-    "text/html": "html",
-    "text/markdown": "markdown",
-    "text/x-markdown": "markdown",
-    "text/plain": "text",
-}
-_HTML_START = re.compile(
-    rb"\s*(<\?xml[^>]*>\s*)?(<!--((?!-->).)*-->\s*)*<(!doctype\s+html|html)\b", re.I | re.S
-)
-_HTML_INSIDE = re.compile(rb"<(html|body|head)[\s>]", re.I)
-_OTHER_TEXT = re.compile(r"text/(?!css|csv|javascript|xml|calendar|vcard)[\w.+-]+")
-_UNTYPED = ("", "application/octet-stream", "binary/octet-stream")
 _FIRST_LINE = 100  # characters; a plain text's first line that stands alone is its title
-
-
-def format_of(data: bytes, content_type: str | None, file: PurePath) -> str:
-    """What the bytes are ("pdf", "html", "markdown", "text"), whatever their name says.
-
-    Raises:
-        UnreadableDocument: `not_a_document`: the header declares a picture, a feed, an archive …
-    """
-    media = (content_type or "").split(";")[0].strip().lower()
-    named = FORMATS.get(file.suffix.lower())
-    if b"%PDF-" in data[:1024]:
-        return "pdf"
-    if _HTML_START.match(data[:4096].removeprefix(b"\xef\xbb\xbf")):
-        return "html"
-    declared = _MEDIA_TYPES.get(media)
-    if declared == "text" and named == "markdown":
-        return named
-    if declared is None and not (media in _UNTYPED or _OTHER_TEXT.fullmatch(media)):
-        raise UnreadableDocument("not_a_document", f"It is of the type {media[:60]}.")
-    if declared is None and named is None and _HTML_INSIDE.search(data[:4096]):
-        return "html"
-    return declared or named or "text"
-
-
-def read_document(path: Path, origin: str, kind: str = "local") -> Document:
-    """Reads one file.
-
-    Args:
-        path: the file; its absolute path becomes the document's source.
-        origin: what brought it, such as `folder:/data/papers`.
-        kind: kind of source.
-
-    Raises:
-        UnreadableDocument: it gives no usable text; see `intake.reasons`.
-    """
-    path = Path(os.path.abspath(path))
-    data = read_file(path)
-    return read_bytes(data, source=escape_path(path.as_posix()), origin=origin, kind=kind)
 
 
 def read_bytes(
@@ -161,9 +89,9 @@ def extract(
     Raises:
         UnreadableDocument: it gives no usable text; see `intake.reasons`.
     """
-    from deepward.knowledge.html import read_html
-    from deepward.knowledge.markdown import read_markdown
-    from deepward.knowledge.pdf import read_pdf
+    from deepward.knowledge.reading.html import read_html
+    from deepward.knowledge.reading.markdown import read_markdown
+    from deepward.knowledge.reading.pdf import read_pdf
 
     if not data.strip(b"\0 \t\r\n"):
         raise UnreadableDocument("empty", "It holds no bytes, or only blanks.")
