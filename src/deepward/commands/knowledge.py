@@ -74,7 +74,7 @@ def ingest(
             files,
             settings,
             inventory,
-            crawled and crawled.documents(),
+            crawled.documents() if crawled else None,
             missing=folders.missing,
             rebuild=rebuild,
             progress=progress,

@@ -10,7 +10,7 @@ import numpy as np
 from deepward.errors import UsageError
 from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.index.filters import EVERYTHING, Filters
-from deepward.knowledge.index.passages import Passage
+from deepward.knowledge.index.tables import Passage
 from deepward.knowledge.reranking import Reranker
 
 __all__ = ["Filters", "Hit", "SearchConfig", "Searcher", "fuse", "maximal_marginal_relevance"]
