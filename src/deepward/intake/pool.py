@@ -37,6 +37,7 @@ Result = TypeVar("Result")
 
 _BY_THE_CLOCK = 4.0  # times the seconds of computing: a slow disk is waited for, a stuck one not
 _START_SECONDS = 300.0  # an interpreter and its imports, on a machine that is very busy
+_LOOK_SECONDS = 2.0  # between two looks at the clocks of workers, at most
 _CHUNK_SECONDS = 0.2  # of work that travels together
 _CHUNK_TASKS = 64
 
@@ -201,7 +202,8 @@ class _Crew:
         """Waits for news; yields number and result of each task that ended."""
         busy = {worker.connection: worker for worker in self._workers if worker.held}
         left = min(-worker.overdue(self._seconds) for worker in busy.values())
-        ready = wait(list(busy), min(max(left, 0.01), 3600.0))
+        # Soon again: a task that has just told something may not have begun its time anew yet.
+        ready = wait(list(busy), min(max(left, 0.01), _LOOK_SECONDS))
         for connection, worker in busy.items():
             if connection in ready:
                 try:
