@@ -127,7 +127,7 @@ def test_sources_of_one_call_do_not_touch_those_of_another_unless_told(serve, tm
 def test_two_crawls_in_one_folder_do_not_mix(site, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules[_locked.__module__], "LOCK_SECONDS", 0.2)
     with (
-        _locked(tmp_path / ".lock"),
+        _locked(tmp_path),
         pytest.raises(KnowledgeError, match="Another crawl is running"),
     ):
         crawl([source(site.url())], tmp_path, quick())
