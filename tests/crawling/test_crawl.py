@@ -7,8 +7,8 @@ import time
 import pytest
 
 from deepward.crawling import Crawled, crawl
-from deepward.crawling.crawl import _locked
 from deepward.errors import KnowledgeError
+from deepward.files import locked
 from tests.crawling.web import page, quick, redirect, source, statuses
 
 
@@ -125,9 +125,9 @@ def test_sources_of_one_call_do_not_touch_those_of_another_unless_told(serve, tm
 
 
 def test_two_crawls_in_one_folder_do_not_mix(site, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules[_locked.__module__], "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(sys.modules["deepward.crawling.crawl"], "LOCK_SECONDS", 0.2)
     with (
-        _locked(tmp_path),
+        locked(tmp_path / ".lock"),
         pytest.raises(KnowledgeError, match="Another crawl is running"),
     ):
         crawl([source(site.url())], tmp_path, quick())

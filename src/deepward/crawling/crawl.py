@@ -1,27 +1,27 @@
 """A crawl: what is to be visited is visited, in child processes that are watched."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
-
 from deepward.crawling.firecrawl import fetch_with_firecrawl, firecrawl_is_configured
 from deepward.crawling.frontier import Frontier
 from deepward.crawling.page_texts import extract_texts, text_path
-from deepward.crawling.process import LOCK_SECONDS, Job, fetch
+from deepward.crawling.process import Job, fetch
 from deepward.crawling.results import CrawlReport, report_on
 from deepward.crawling.sources import Source
 from deepward.errors import KnowledgeError
+from deepward.files import locked
 from deepward.intake.pool import Failure, run_tasks
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["CrawlConfig", "crawl"]
 
+LOCK_SECONDS = 10.0
 MAX_LAUNCHES = 50
 AT_ONCE = 16  # most pages in flight; one per host
 BEAT_SECONDS = 15.0  # of computing between two words of the crawling process: it says four a second
@@ -75,7 +75,8 @@ def crawl(
         KnowledgeError: another crawl runs in `folder`, or the crawling process cannot work.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    refusal = KnowledgeError(f"Another crawl is running in {folder}; wait until it has ended.")
+    with locked(folder / ".lock", refusal, LOCK_SECONDS):
         frontier = Frontier(folder)
         try:
             frontier.begin(sources, forget_others)
@@ -189,17 +190,6 @@ class _Run:
 
 class _OutOfTimeError(Exception):
     """The crawling process goes on although its time is over."""
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
-            yield
-    except Timeout:
-        raise KnowledgeError(
-            f"Another crawl is running in {folder}; wait until it has ended."
-        ) from None
 
 
 def _sweep(folder: Path, rows: list[dict[str, Any]]) -> None:

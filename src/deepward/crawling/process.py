@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from deepward.files import locked
 
-__all__ = ["LOCK_SECONDS", "Job", "fetch"]
+__all__ = ["Job", "fetch"]
 
 USER_AGENT = "deepward/0.1 (research crawler; keeps to robots.txt)"
 REACTOR = "twisted.internet.asyncioreactor.AsyncioSelectorReactor"
-LOCK_SECONDS = 10.0  # a process whose parent was killed needs a moment to notice
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def fetch(task: dict[str, Any]) -> None:
     logging.captureWarnings(True)
     failures: list[Any] = []
     # Never two at work in one folder, not even while one whose parent was killed still ends.
-    with FileLock(Path(job.folder) / ".fetching", timeout=LOCK_SECONDS):
+    with locked(Path(job.folder) / ".fetching"):
         process = CrawlerProcess(_settings(job))
         process.crawl(FrontierSpider, job=job).addErrback(failures.append)
         process.start(install_signal_handlers=False)

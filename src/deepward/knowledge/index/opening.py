@@ -7,15 +7,12 @@ knowledge/index/
 """
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from deepward.errors import KnowledgeError
-from deepward.files import canonical_json
+from deepward.files import canonical_json, locked
 from deepward.knowledge.embedding import Encoder
 from deepward.knowledge.index.cutting import CHUNKS, TITLE_WEIGHT
 from deepward.knowledge.index.duplicates import LEAST_COSINE, LEAST_JACCARD
@@ -107,18 +104,14 @@ def open_to_write(
     return passages, vectors
 
 
-@contextmanager
-def writer_lock(folder: Path) -> Iterator[None]:
+def writer_lock(folder: Path) -> AbstractContextManager[None]:
     """Held by the one process that writes.
 
     Raises:
         KnowledgeError: somebody else is writing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / "writer.lock", timeout=_LOCK_SECONDS):
-            yield
-    except Timeout:
-        raise KnowledgeError(
-            f"Another process is writing the knowledge base at {folder}. Wait for it to end."
-        ) from None
+    refusal = KnowledgeError(
+        f"Another process is writing the knowledge base at {folder}. Wait for it to end."
+    )
+    return locked(folder / "writer.lock", refusal, _LOCK_SECONDS)
