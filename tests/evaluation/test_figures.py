@@ -11,19 +11,21 @@ import pytest
 from PIL import Image
 
 from deepward.errors import EvaluationError
-from deepward.evaluation import figures
+from deepward.evaluation.curves import det_figure, reliability_figure, roc_figure
 from deepward.evaluation.domain_metrics import DomainMetrics
+from deepward.evaluation.grids import confusion_figure, heat_map
 from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.measurement import evaluate_detector
+from deepward.evaluation.spreads import overview_figure, score_histograms
 from deepward.metrics.intervals import Estimate
 
 NASTY = "a$x_{$ <script>--> & é"
 OF_ONE_DOMAIN = (
-    figures.roc_figure,
-    figures.det_figure,
-    figures.reliability_figure,
-    figures.confusion_figure,
-    figures.score_histograms,
+    roc_figure,
+    det_figure,
+    reliability_figure,
+    confusion_figure,
+    score_histograms,
 )
 
 
@@ -54,7 +56,7 @@ def test_figures_of_a_domain_are_pictures_with_steady_bytes(found: DomainMetrics
 
 
 def test_names_from_data_are_drawn_as_they_are(found: DomainMetrics) -> None:
-    svg = figures.score_histograms(found, "svg").decode()
+    svg = score_histograms(found, "svg").decode()
     assert "<script>" not in svg
     assert "a$x_{$ &lt;script" in svg
 
@@ -63,28 +65,28 @@ def test_one_class_has_verdicts_and_histograms_but_no_curves(
     detector: Any, invented: Callable[..., Any], evaluated: Callable[..., DomainMetrics]
 ) -> None:
     reals = evaluated(detector, invented("camera", reals=30, fakes=0))
-    for figure in (figures.roc_figure, figures.det_figure, figures.reliability_figure):
+    for figure in (roc_figure, det_figure, reliability_figure):
         with pytest.raises(EvaluationError, match="one class only"):
             figure(reals)
-    assert figures.confusion_figure(reals)
-    assert figures.score_histograms(reals)
+    assert confusion_figure(reals)
+    assert score_histograms(reals)
     with pytest.raises(EvaluationError, match="no AUC to draw"):
-        figures.overview_figure([reals])
+        overview_figure([reals])
 
 
 def test_figures_without_scores_are_refused(found: DomainMetrics) -> None:
     with pytest.raises(EvaluationError, match="without their table"):
-        figures.roc_figure(replace(found, scores=None))
+        roc_figure(replace(found, scores=None))
 
 
 def test_overview_and_heat_map_show_what_was_measured(found: DomainMetrics) -> None:
-    assert figures.overview_figure(
+    assert overview_figure(
         [found, replace(found, laundered=dict.fromkeys(found.laundered, Estimate(None)))]
     )
     matrix = TransferMatrix(
         "auc", ("a", NASTY), ("b",), ((Estimate(0.9, 0.8, 1.0),), (Estimate(None),))
     )
-    svg = figures.heat_map(matrix, "svg").decode()
+    svg = heat_map(matrix, "svg").decode()
     assert "0.90" in svg
     assert "–" in svg
 
@@ -104,7 +106,7 @@ def test_a_large_domain_stays_a_small_figure(
 
 def test_drawing_leaves_matplotlib_as_it_was(found: DomainMetrics) -> None:
     before = dict(matplotlib.rcParams)
-    figures.roc_figure(found)
+    roc_figure(found)
     assert dict(matplotlib.rcParams) == before
 
 

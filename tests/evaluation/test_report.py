@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from deepward.evaluation import ReportData, TransferMatrix, build_report, evaluate_detector
+from deepward.evaluation import (
+    DetectorResults,
+    ReportData,
+    TransferMatrix,
+    build_report,
+    evaluate_detector,
+)
 from deepward.evaluation.embedding import relative_path, rows_of
 from deepward.evaluation.wording import cautions, headline
 from deepward.metrics.intervals import Estimate
@@ -62,17 +68,17 @@ def data(detector: Any, invented: Callable[..., Any]) -> ReportData:
         for pictures in sets.values()
         for path, picture in zip(pictures.paths, pictures.pixels, strict=True)
     }
-    return ReportData(
-        detector={
-            "content_hash": detector.content_hash,
-            "decision": {"threshold": 0.6, "false_positive_rate": 0.05, "low": 0.5},
-            "config": {"name": "default", "members": ["residual", "statistics"]},
-            "lineage": {
-                "domains": {"faces": {"train_real": 9}},
-                "folder": "/home/somebody/secret/models/x",
-            },
+    facts = {
+        "content_hash": detector.content_hash,
+        "decision": {"threshold": 0.6, "false_positive_rate": 0.05, "low": 0.5},
+        "config": {"name": "default", "members": ["residual", "statistics"]},
+        "lineage": {
+            "domains": {"faces": {"train_real": 9}},
+            "folder": "/home/somebody/secret/models/x",
         },
-        domains=found,
+    }
+    return ReportData(
+        [DetectorResults("champion", facts, found, evidence=detector.evidence)],
         audits={
             "faces": {"auc": 0.5, "interval": [0.45, 0.55], "flagged": False, "reason": ""},
             NASTY: {
@@ -90,7 +96,6 @@ def data(detector: Any, invented: Callable[..., Any]) -> ReportData:
         },
         matrices=[TransferMatrix.from_metrics({"faces": found})],
         pixels=known.get,
-        evidence=detector.evidence,
         date="3 May 2026",
     )
 
@@ -125,7 +130,9 @@ def test_every_part_is_there_in_words(text: str) -> None:
     text = re.sub(r"\s+", " ", text)
     for words in (
         "3 May 2026",
-        "On 2 domains, the AUC is",
+        "On faces, which it was trained on, the AUC is",
+        "; after the pictures were halved and saved again, the AUC is",
+        "Of the real pictures of domains that are new to it, ",
         "beat the thumbnail control",
         "Before you trust a number",
         "shortcut audit flagged this domain",
@@ -148,16 +155,56 @@ def test_every_part_is_there_in_words(text: str) -> None:
 
 
 def test_pictures_without_figures_and_data_without_pictures_are_fine(data: ReportData) -> None:
-    bare = ReportData(detector={}, domains=[replace(found, scores=None) for found in data.domains])
+    [shown] = data.detectors
+    bare = ReportData(
+        [DetectorResults("bare", {}, [replace(found, scores=None) for found in shown.domains])]
+    )
     page = Page(build_report(bare))
     assert page.tags.count("img") == 0
     assert page.tags.count("svg") == 1  # the overview needs no scores
-    Page(build_report(replace(data, pixels=lambda path: None, domains=[data.domains[2]])))
-    assert "Nothing could be measured" in build_report(replace(data, domains=[]))
+    reals = replace(shown, domains=[shown.domains[2]])
+    Page(build_report(replace(data, pixels=lambda path: None, detectors=[reals])))
+    nothing = replace(data, detectors=[replace(shown, domains=[])])
+    assert "Nothing could be measured" in build_report(nothing)
+
+
+def test_detectors_stand_side_by_side_and_a_domain_that_one_lacks_is_said(
+    data: ReportData,
+) -> None:
+    [champion] = data.detectors
+    challenger = replace(
+        champion,
+        name="challenger",
+        facts={"content_hash": "beef" * 16, "lineage": {"domains": {"camera": {}}}},
+        domains=champion.domains[:2],
+    )
+    text = build_report(replace(data, detectors=[champion, challenger]))
+    page = Page(text)
+    targets = {address[1:] for address in page.addresses if address.startswith("#")}
+    assert targets <= set(page.names) and len(set(page.names)) == len(page.names)
+    table = text[text.index("Side by side") : text.index("What was tested")]
+    rows = re.findall(r"<tr>.*?</tr>", table, re.DOTALL)
+    assert len(rows) == 1 + len(champion.domains)
+    [camera] = [row for row in rows if ">camera<" in row]
+    assert "not measured" in camera and "champion" in camera
+    [faces] = [row for row in rows if ">faces<" in row]
+    assert "trained on" in faces and "new to it" in faces
+    assert "Side by side" not in build_report(data)
+
+
+def test_headlines_keep_trained_and_new_domains_apart(data: ReportData) -> None:
+    found = data.detectors[0].domains[0]
+    known = replace(found, domain="known", metrics={**found.metrics, "auc": Estimate(0.99)})
+    new = replace(found, domain="new", metrics={**found.metrics, "auc": Estimate(0.55)})
+    told = headline([known, new], {"known"})
+    assert told[0].startswith("On new, which is new to it, the AUC is 0.550")
+    assert any(line.startswith("On known, which it was trained on, the AUC is") for line in told)
+    assert not any("0.550 to 0.990" in line for line in told)
+    assert headline([known, new])[0].startswith("On 2 domains, the AUC is 0.550 to 0.990")
 
 
 def test_the_headline_claims_no_more_than_the_intervals_allow(data: ReportData) -> None:
-    found = data.domains[0]
+    found = data.detectors[0].domains[0]
     better = replace(found, gain_over_control=Estimate(0.1, 0.05, 0.15))
     equal = replace(found, gain_over_control=Estimate(0.1, -0.01, 0.2))
     assert "It beats the thumbnail control by +0.100" in " ".join(headline([better]))
@@ -165,12 +212,12 @@ def test_the_headline_claims_no_more_than_the_intervals_allow(data: ReportData) 
     assert "on 1 of the 2" in " ".join(headline([better, equal]))
     assert "on each of them" in " ".join(headline([better, better]))
     assert "not shown to beat the thumbnail control on any" in " ".join(headline([equal, equal]))
-    assert headline([data.domains[2]])[0].startswith("Of the real pictures, ")
+    assert headline([data.detectors[0].domains[2]])[0].startswith("Of the real pictures, ")
 
 
 def test_cautions_name_what_a_reader_must_know(data: ReportData) -> None:
     found = replace(
-        data.domains[0],
+        data.detectors[0].domains[0],
         split="train",
         n_not_scored=4,
         inconclusive_real=Estimate(0.5, 0.4, 0.6),
@@ -180,7 +227,7 @@ def test_cautions_name_what_a_reader_must_know(data: ReportData) -> None:
     for words in ("train split", "audit", "20.0 %", "50.0 %", "4 pictures", "only 40 real and 40"):
         assert words in notes, words
     calm = replace(
-        data.domains[0],
+        data.detectors[0].domains[0],
         n_real=500,
         n_fake=500,
         gain_over_control=Estimate(0.1, 0.05, 0.15),

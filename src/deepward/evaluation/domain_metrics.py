@@ -36,6 +36,7 @@ class DomainMetrics:
     """One detector measured on one split of one domain.
 
     Attributes:
+        detector: name that the detector goes by ("baseline").
         detector_hash: content hash of the detector's file.
         n_real: real pictures scored.
         n_fake: fake pictures scored.
@@ -59,6 +60,7 @@ class DomainMetrics:
 
     domain: str
     split: str
+    detector: str
     detector_hash: str
     n_real: int
     n_fake: int
@@ -77,6 +79,34 @@ class DomainMetrics:
     by_technique: dict[str, dict[str, Estimate]]
     technique_counts: dict[str, int]
     scores: pd.DataFrame | None = field(default=None, compare=False, repr=False)
+
+    def all_scores(self) -> pd.DataFrame:
+        """The table of scores.
+
+        Raises:
+            EvaluationError: the results came without it.
+        """
+        if self.scores is None:
+            raise EvaluationError(
+                f"The results of domain {self.domain} came without their table of scores:"
+                " figures need it."
+            )
+        return self.scores
+
+    def scored(self, *, both: bool = False) -> pd.DataFrame:
+        """The rows of pictures that have a probability.
+
+        Raises:
+            EvaluationError: there is no table, or only one class where `both` are needed.
+        """
+        table = self.all_scores()
+        table = table[table["probability"].notna()]
+        if both and table["label"].nunique() < 2:
+            raise EvaluationError(
+                f"Domain {self.domain} holds one class only: this figure needs real and fake"
+                " pictures."
+            )
+        return table
 
     def as_dict(self) -> dict[str, Any]:
         """Flat and fit for JSON: `auc`, `auc_interval`, `laundered_auc`, `control_auc` and so on.
@@ -128,6 +158,7 @@ class DomainMetrics:
 _PLAIN_FIELDS = (
     "domain",
     "split",
+    "detector",
     "detector_hash",
     "n_real",
     "n_fake",

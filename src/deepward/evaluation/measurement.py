@@ -79,13 +79,15 @@ def evaluate_detector(
     domain: str,
     split: str,
     *,
+    name: str = "",
     seed: int = 0,
     resamples: int = 1000,
     progress: Progress = no_progress,
 ) -> DomainMetrics:
     """Scores every picture of one domain as it is and laundered, and measures both.
 
-    The threshold is the detector's own; nothing is chosen on this data.
+    The threshold is the detector's own; nothing is chosen on this data. `name` is what the
+    detector goes by ("baseline").
 
     Raises:
         EvaluationError: when there is no picture that the detector can score.
@@ -117,6 +119,7 @@ def evaluate_detector(
     return DomainMetrics(
         domain=domain,
         split=split,
+        detector=name,
         detector_hash=detector.content_hash,
         n_real=int((side.labels == 0).sum()),
         n_fake=int((side.labels == 1).sum()),

@@ -1,37 +1,24 @@
-"""One self-contained HTML page about a detector, for a reader who knows nothing of it yet.
+"""One self-contained HTML page about one detector, or several side by side.
 
-The page asks for nothing from outside, holds no script and no time of its own: the same data give
-the same bytes. Names that come from data are escaped, pictures are encoded anew.
+It is for a reader who knows nothing of them yet. The page asks for nothing from outside, holds no
+script and no time of its own: the same data give the same bytes. Names that come from data are
+escaped, pictures are encoded anew.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, StrictUndefined
-from numpy.typing import NDArray
 
 from deepward import __version__
 from deepward.evaluation.domain_metrics import DomainMetrics
-from deepward.evaluation.embedding import (
-    inline_svg,
-    relative_path,
-    rows_of,
-    tile,
-)
-from deepward.evaluation.figures import (
-    confusion_figure,
-    det_figure,
-    heat_map,
-    overview_figure,
-    reliability_figure,
-    roc_figure,
-    score_histograms,
-)
+from deepward.evaluation.embedding import inline_svg, rows_of
+from deepward.evaluation.grids import heat_map
 from deepward.evaluation.matrices import TransferMatrix
-from deepward.evaluation.montage import pick_extremes
+from deepward.evaluation.sections import Evidence, Finder, domain_section, folder_rows
+from deepward.evaluation.spreads import overview_figure
 from deepward.evaluation.wording import (
     GLOSSARY,
     METRIC_TITLES,
@@ -43,36 +30,8 @@ from deepward.evaluation.wording import (
 )
 from deepward.metrics.intervals import Estimate
 
-__all__ = ["ReportData", "build_report"]
+__all__ = ["DetectorResults", "ReportData", "build_report"]
 
-Image = NDArray[np.uint8]
-
-SHARES = {
-    "eer",
-    "accuracy",
-    "balanced_accuracy",
-    "recall_real",
-    "recall_fake",
-    "tpr_at_fpr_1e-2",
-    "tpr_at_fpr_5e-3",
-    "tpr_at_fpr_1e-3",
-    "false_alarm",
-    "caught",
-    "inconclusive_real",
-    "inconclusive_fake",
-}
-CAPTIONS = {
-    "roc": "How many fakes are found at each price in false alarms. The further to the upper left,"
-    " the better; the diagonal is chance.",
-    "det": "The same two errors on a scale that shows small ones. The closer to the lower left,"
-    " the better.",
-    "reliability": "Of the pictures that it calls 80 % fake, are 80 % fake? Points on the diagonal"
-    " say yes. Ticks at the bottom: fakes orange, reals blue; dashed: the threshold.",
-    "verdicts": "What it answered, as a share of the pictures that are real or fake in truth, and"
-    " how many these were.",
-    "scores": "Reals should pile up on the left, fakes on the right of the dashed threshold.",
-}
-WITH_EVIDENCE = 3  # fakes per row whose evidence is shown: a map takes a detector about a second
 MODEL_CARD = {
     "training_data": "Not stated; see the lineage below.",
     "licences": "Not stated. Ask whoever trained this detector which licences its training"
@@ -87,32 +46,51 @@ MODEL_CARD = {
 
 
 @dataclass(frozen=True)
+class DetectorResults:
+    """One detector and what was measured of it.
+
+    Attributes:
+        name: what it goes by ("baseline"); unique in a report.
+        facts: `content_hash`, `config`, `decision` and `lineage` of a `Detector`, as plain nested
+            values; `lineage["domains"]` maps the training domains to counts.
+        domains: results in the order to be shown, with their `scores` for the figures.
+        model_card: replaces `training_data`, `licences`, `intended_use` or `limits`.
+        evidence: where it sees evidence for a fake, (H, W) in [0, 1].
+    """
+
+    name: str
+    facts: Mapping[str, Any]
+    domains: Sequence[DomainMetrics]
+    model_card: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Evidence | None = None
+
+    @property
+    def trained_on(self) -> Mapping[str, Mapping[str, int]]:
+        """The domains that it has learned from, with counts."""
+        found: Mapping[str, Mapping[str, int]] = self.facts.get("lineage", {}).get("domains", {})
+        return found
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything that the report shows.
 
     Attributes:
-        detector: `content_hash`, `config`, `decision` and `lineage` of a `Detector`, as plain
-            nested values; `lineage["domains"]` maps the training domains to counts.
-        domains: results in the order to be shown, with their `scores` for the figures.
+        detectors: in the order to be shown; with several, a table sets them side by side.
         audits: domain -> `auc`, `interval`, `flagged`, `reason`, and optionally `features`
             (name -> AUC of that feature alone).
         counts: domain -> `Manifest.counts()`.
         matrices: cross-domain tables.
-        model_card: replaces `training_data`, `licences`, `intended_use` or `limits`.
         pixels: finds a picture by its path in `scores`; None leaves pictures out.
-        evidence: where the detector sees evidence for a fake, (H, W) in [0, 1].
         date: day of the report, in words; the report itself never looks at the clock.
         title: heading of the page.
     """
 
-    detector: Mapping[str, Any]
-    domains: Sequence[DomainMetrics]
+    detectors: Sequence[DetectorResults]
     audits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     matrices: Sequence[TransferMatrix] = ()
-    model_card: Mapping[str, Any] = field(default_factory=dict)
-    pixels: Callable[[str], Image | None] | None = None
-    evidence: Callable[[Image], NDArray[np.float32]] | None = None
+    pixels: Finder | None = None
     date: str = ""
     title: str = "Detector evaluation"
 
@@ -124,29 +102,64 @@ def build_report(data: ReportData) -> str:
     )
     environment.filters.update(estimate=_estimate_text, interval=_interval_text)
     template = files("deepward.evaluation").joinpath("report.html.j2").read_text("utf-8")
-    several = any(found.metrics["auc"].value is not None for found in data.domains)
-    overview = inline_svg(overview_figure(data.domains, "svg"), "overview") if several else None
-    trained_on = data.detector.get("lineage", {}).get("domains", {})
-    sections = [_section(data, place) for place in range(len(data.domains))]
+    domains = dict.fromkeys(f.domain for each in data.detectors for f in each.domains)
+    names = dict.fromkeys([*domains, *sorted({*data.audits, *data.counts})])
     return environment.from_string(template).render(
         data=data,
         version=__version__,
-        headline=headline(data.domains),
-        cautions=cautions(data.domains, data.audits),
+        detectors=[_detector(data, place) for place in range(len(data.detectors))],
+        several=len(data.detectors) > 1,
+        side_by_side=_side_by_side(data.detectors, list(domains)),
         glossary=GLOSSARY,
         titles=METRIC_TITLES,
-        overview=overview,
-        sections=sections,
         matrices=[
             inline_svg(heat_map(matrix, "svg"), f"matrix{place}")
             for place, matrix in enumerate(data.matrices)
         ],
-        sources=_sources(data),
-        card={**MODEL_CARD, **_training_data(trained_on), **data.model_card},
-        trained_on=trained_on,
-        decision=data.detector.get("decision", {}),
-        lineage=rows_of(data.detector),
+        sources=folder_rows(names, data.counts, data.audits),
     )
+
+
+def _detector(data: ReportData, place: int) -> dict[str, Any]:
+    """Everything that the page says of one detector."""
+    shown = data.detectors[place]
+    anchor = f"detector-{place + 1}"
+    overview = None
+    if any(found.metrics["auc"].value is not None for found in shown.domains):
+        overview = inline_svg(overview_figure(shown.domains, "svg"), f"{anchor}-overview")
+    return {
+        "name": shown.name,
+        "anchor": anchor,
+        "hash": (shown.facts.get("content_hash") or "unknown")[:12],
+        "headline": headline(shown.domains, shown.trained_on),
+        "cautions": cautions(shown.domains, data.audits),
+        "overview": overview,
+        "sections": [
+            domain_section(found, f"{anchor}-domain-{number + 1}", data.pixels, shown.evidence)
+            for number, found in enumerate(shown.domains)
+        ],
+        "card": {**MODEL_CARD, **_training_data(shown.trained_on), **shown.model_card},
+        "trained_on": shown.trained_on,
+        "decision": shown.facts.get("decision", {}),
+        "lineage": rows_of(shown.facts),
+    }
+
+
+def _side_by_side(
+    detectors: Sequence[DetectorResults], domains: Sequence[str]
+) -> list[tuple[str, list[tuple[bool, DomainMetrics | None]]]]:
+    """Domain -> per detector, whether it has learned from it, and what was measured."""
+    tables = [{found.domain: found for found in each.domains} for each in detectors]
+    return [
+        (
+            domain,
+            [
+                (domain in each.trained_on, table.get(domain))
+                for each, table in zip(detectors, tables, strict=True)
+            ],
+        )
+        for domain in domains
+    ]
 
 
 def _training_data(domains: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
@@ -156,104 +169,6 @@ def _training_data(domains: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
         counts = [f"{n} {what.replace('_', ' ')}" for what, n in sorted(domains[name].items())]
         texts.append(f"{name} ({', '.join(counts)})")
     return {"training_data": "; ".join(texts) + "."} if texts else {}
-
-
-def _section(data: ReportData, place: int) -> dict[str, Any]:
-    """One domain: its figures, tables and pictures."""
-    found = data.domains[place]
-    figures: list[tuple[str, bytes]] = []
-    if found.scores is not None:
-        if found.metrics["auc"].value is not None:
-            figures += [
-                ("roc", roc_figure(found, "svg")),
-                ("det", det_figure(found, "svg")),
-                ("reliability", reliability_figure(found, "svg")),
-            ]
-        figures += [
-            ("verdicts", confusion_figure(found, "svg")),
-            ("scores", score_histograms(found, "svg")),
-        ]
-    return {
-        "found": found,
-        "anchor": f"domain-{place + 1}",
-        "figures": [
-            (name, inline_svg(svg, f"d{place}{name}"), CAPTIONS[name]) for name, svg in figures
-        ],
-        "metrics": [
-            (title, name in SHARES, _own(found, name), found.laundered.get(name, Estimate(None)))
-            for name, title in METRIC_TITLES.items()
-        ],
-        "pictures": _pictures(data, found),
-    }
-
-
-def _own(found: DomainMetrics, name: str) -> Estimate:
-    if name == "control_auc":
-        return found.control["auc"]
-    estimate = found.metrics.get(name) or getattr(found, name)
-    assert isinstance(estimate, Estimate)
-    return estimate
-
-
-def _pictures(data: ReportData, found: DomainMetrics) -> list[dict[str, Any]]:
-    """The surest and the worst of each class, with evidence beside the first fakes."""
-    if data.pixels is None or found.scores is None:
-        return []
-    groups = []
-    for title, rows in pick_extremes(found.scores).items():
-        tiles: list[dict[str, Any]] = []
-        for row in rows.itertuples():
-            pixels = data.pixels(str(row.path))
-            if pixels is None:
-                continue
-            wanted = row.label == 1 and len(tiles) < WITH_EVIDENCE
-            evidence = data.evidence(pixels) if data.evidence and wanted else None
-            tiles.append(
-                {
-                    "picture": tile(pixels),
-                    "evidence": None if evidence is None else tile(pixels, evidence),
-                    "name": relative_path(str(row.path), found.domain),
-                    "probability": percent(float(str(row.probability))),
-                    "verdict": row.verdict,
-                    "label": row.label,
-                }
-            )
-        if tiles:
-            groups.append({"title": title, "tiles": tiles})
-    return groups
-
-
-def _sources(data: ReportData) -> list[dict[str, Any]]:
-    """What the folders held: counts per split, what was set aside and why, the audit."""
-    from deepward.intake.reasons import REASONS
-
-    names = dict.fromkeys([f.domain for f in data.domains] + sorted({*data.audits, *data.counts}))
-    sources = []
-    for name in names:
-        counts = dict(data.counts.get(name, {}))
-        quarantined = counts.pop("quarantined", {})
-        audit = data.audits.get(name)
-        features = sorted(
-            (audit or {}).get("features", {}).items(), key=lambda pair: (-pair[1], pair[0])
-        )
-        sources.append(
-            {
-                "domain": name,
-                "splits": counts,
-                "quarantined": [
-                    (reason, REASONS.get(reason, ""), n)
-                    for reason, n in sorted(quarantined.items())
-                ],
-                "audit": audit,
-                "audit_auc": _audit_estimate(audit),
-                "features": features[:3],
-            }
-        )
-    return sources
-
-
-def _audit_estimate(audit: Mapping[str, Any] | None) -> Estimate:
-    return Estimate.from_parts(audit["auc"], audit["interval"]) if audit else Estimate(None)
 
 
 def _estimate_text(estimate: Estimate, as_share: bool = False, as_gain: bool = False) -> str:

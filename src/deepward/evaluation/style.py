@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FAKE", "INK", "MUTED", "REAL", "SECOND", "Format", "drawing", "encode", "new_figure"]
+__all__ = [
+    "FAKE",
+    "INK",
+    "MUTED",
+    "REAL",
+    "SECOND",
+    "Format",
+    "drawing",
+    "encode",
+    "new_figure",
+    "short",
+]
 
 # Mid-toned, so that they can be read on white paper and on a dark page alike.
 REAL = "#3a86c8"
@@ -81,3 +92,8 @@ def encode(figure: "Figure", kind: Format) -> bytes:
             buffer, format="png", dpi=PNG_DPI, facecolor="white", metadata={"Software": None}
         )
     return buffer.getvalue()
+
+
+def short(name: str, length: int = 24) -> str:
+    """A name as it fits beside an axis."""
+    return name if len(name) <= length else name[: length - 1] + "…"

@@ -1,6 +1,6 @@
 """What the numbers say, in sentences: the report's headline, its warnings and its glossary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from deepward.evaluation.domain_metrics import DomainMetrics
@@ -10,6 +10,7 @@ __all__ = ["GLOSSARY", "METRIC_TITLES", "cautions", "headline"]
 
 FEW = 100  # below this many pictures of a class, intervals are wide and TPR at low FPR is unknown
 MANY_INCONCLUSIVE = 0.25
+NEW, TRAINED = ("is new to it", "are new to it"), ("it was trained on", "it was trained on")
 LEARNED_FROM = {"train": "learn from", "val": "are tuned on"}
 
 METRIC_TITLES: dict[str, str] = {
@@ -82,26 +83,54 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "\u2212")
 
 
-def headline(results: Sequence[DomainMetrics]) -> list[str]:
-    """What was found, in a few plain sentences, the most important first."""
-    both = [found for found in results if found.metrics["auc"].value is not None]
+def headline(results: Sequence[DomainMetrics], learned: Container[str] = ()) -> list[str]:
+    """What was found, in plain sentences, the most important first.
+
+    Domains that the detector has learned from and domains new to it are never taken together, nor
+    are pictures as they are and laundered ones.
+
+    Args:
+        results: of one detector, one per domain.
+        learned: domains that it has learned from.
+    """
+    new = [found for found in results if found.domain not in learned]
+    trained = [found for found in results if found.domain in learned]
+    apart = bool(new and trained)
     sentences = []
+    for part, kind in ((new, NEW), (trained, TRAINED)):
+        sentences += _of_one_side(part, kind if trained else None, apart)
+    if sentences and "AUC" in sentences[0]:
+        sentences[0] = sentences[0].removesuffix(".") + "; 1 is perfect, 0.5 is tossing a coin."
+    return sentences or ["Nothing could be measured on these pictures."]
+
+
+def _of_one_side(
+    results: Sequence[DomainMetrics], kind: tuple[str, str] | None, apart: bool
+) -> list[str]:
+    """Sentences on domains of one kind, None: unknown; `apart` when there is another kind."""
+    sentences = []
+    both = [found for found in results if found.metrics["auc"].value is not None]
     if both:
-        where = f"On {both[0].domain}" if len(both) == 1 else f"On {len(both)} domains"
-        area = _range("AUC", [f.metrics["auc"] for f in both])
-        sentences.append(f"{where}, {area}; 1 is perfect, 0.5 is tossing a coin.")
-        sentences.append(_gain_sentence(both))
+        if len(both) == 1:
+            where = f"On {both[0].domain}" + (f", which {kind[0]}" if kind else "")
+        else:
+            where = f"On {len(both)} domains" + (f" that {kind[1]}" if kind else "")
+        sentence = f"{where}, {_range('AUC', [f.metrics['auc'] for f in both])}"
         laundered = [f.laundered["auc"] for f in both if f.laundered["auc"].value is not None]
         if laundered:
-            sentences.append(
-                f"After the pictures were halved and saved again, {_range('AUC', laundered)}."
+            sentence += (
+                f"; after the pictures were halved and saved again, {_range('AUC', laundered)}"
             )
+        sentences += [f"{sentence}.", _gain_sentence(both)]
     alarms = [f.false_alarm for f in results if f.false_alarm.value is not None]
     if alarms:
         rates = {f.false_positive_rate for f in results}
         aim = f" (set for at most {percent(min(rates))})" if len(rates) == 1 else ""
-        sentences.append(f"Of the real pictures, {_share_range(alarms)} were called fake{aim}.")
-    return sentences or ["Nothing could be measured on these pictures."]
+        whose = f" of domains that {kind[1]}" if kind and apart else ""
+        sentences.append(
+            f"Of the real pictures{whose}, {_share_range(alarms)} were called fake{aim}."
+        )
+    return sentences
 
 
 def _gain_sentence(both: Sequence[DomainMetrics]) -> str:
