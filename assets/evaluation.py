@@ -1,10 +1,11 @@
-"""How good the baseline detector is: per domain, across domains, and as one page."""
+"""How good detectors are: per domain, across domains, and as one page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
 from assets.domains import (
     domain_audit,
@@ -16,21 +17,20 @@ from assets.domains import (
 from assets.findings import (
     METRICS,
     REPORT,
-    Baseline,
-    current_evaluations,
-    evaluation_split,
-    read_evaluation,
-    read_figures,
+    Measured,
+    StoredDetector,
+    evaluation_name,
+    measured_detectors,
     report_data,
-    summarize,
-    write_evaluation,
 )
 from assets.learning import baseline_detector
 from assets.metadata import domain_metadata, metrics_metadata, report_metadata
 from assets.outcomes import Outcome, domains_result, each_domain, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
 from assets.transfer import transfer_matrix
-from deepward.steps import Step
+from deepward.home import DEFAULT_DETECTOR
+from deepward.progress import Progress
+from deepward.steps import Artefact, Step
 from deepward.versions import code_version
 from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
@@ -43,10 +43,9 @@ CODE = code_version(
     "deepward.evaluation.evaluate_detector",
     "deepward.detectors.load_detector",
     "deepward.domains.load_images",
-    "deepward.evaluation.figures",
-    "deepward.evaluation.montage",
+    "deepward.evaluation.write_evaluation",
 )
-COLLECTING = code_version("deepward.evaluation.TransferMatrix")
+COLLECTING = code_version("deepward.evaluation.mean_metrics")
 REPORTING = code_version("deepward.evaluation.build_report", "deepward.detectors.load_detector")
 
 
@@ -64,11 +63,26 @@ def _after(asset: str) -> dg.AutomationCondition[dg.AssetKey]:
 
 
 class EvaluationConfig(dg.Config):
-    """Settings of an evaluation; `refresh` does it again even where nothing changed."""
+    """Which detector is measured, and how; `refresh` does it again even where nothing changed."""
 
+    detector: str = DEFAULT_DETECTOR
     seed: int = 0
     resamples: int = 1000
     refresh: bool = False
+
+
+class ComparisonConfig(dg.Config):
+    """Which detectors stand side by side: those named, or all that were measured."""
+
+    detectors: list[str] = Field(default_factory=list)
+    seed: int = 0
+    refresh: bool = False
+
+
+class ReportConfig(dg.Config):
+    """Which detectors the report shows: those named, or all that were measured."""
+
+    detectors: list[str] = Field(default_factory=list)
 
 
 @dg.asset(
@@ -79,9 +93,9 @@ class EvaluationConfig(dg.Config):
     group_name=GROUP,
     kinds={"pytorch", "mlflow"},
     code_version=CODE,
-    description="The baseline detector on the test pictures of one domain: AUC, AP, EER, recall of "
-    "real and of fake at the stored threshold, each with a 95 % interval; the same after "
-    "laundering; beside it what a 16 px thumbnail can tell, which sees no trace of forgery.",
+    description="One detector on the test pictures of one domain: AUC, AP, EER, recall of real and "
+    "of fake at the stored threshold, each with a 95 % interval; the same after laundering; beside "
+    "it what a 16 px thumbnail can tell, which sees no trace of forgery.",
 )
 def domain_metrics(
     context: dg.AssetExecutionContext,
@@ -92,45 +106,55 @@ def domain_metrics(
     tracking: Tracking,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
-    baseline = Baseline(store, compute)
+    from deepward.evaluation import read_evaluation, read_figures
+
+    stored = StoredDetector(store, config.detector, compute)
 
     def measure(domain: str) -> Outcome:
         manifest = read_manifest(store, domains, domain)
-        split = evaluation_split(manifest, baseline.training_domains)
-
-        def evaluate(folder: Path) -> dict[str, Any]:
-            from deepward.evaluation import evaluate_detector
-
-            data = read_images(store, [manifest], split)
-            with reporting.show(context.log.info) as progress:
-                found = evaluate_detector(
-                    baseline.detector,
-                    data,
-                    domain,
-                    split or "all",
-                    seed=config.seed,
-                    resamples=config.resamples,
-                    progress=progress,
-                )
-            return write_evaluation(folder, found, data)
-
-        kept = store.ensure(
-            store.domain_artefact("evaluation", manifest.root),
-            Step(
-                "domain_metrics",
-                {"domain_manifest": manifest.content_hash, "detector": baseline.version},
-                {"split": split, **config.model_dump(exclude={"refresh"})},
-                CODE,
-            ),
-            evaluate,
-            folder=True,
-            refresh=config.refresh,
-        )
-        found = read_evaluation(kept.path)
-        tracking.evaluation(domain, kept.card.content_hash, found.as_dict(), kept.path)
-        return Outcome(kept, domain_metadata(found, read_figures(kept.path)))
+        with reporting.show(context.log.info) as progress:
+            artefact = _evaluate(stored, manifest, store, config, progress)
+        found, version = read_evaluation(artefact.path), artefact.card.content_hash
+        tracking.evaluation(stored.name, domain, version, found.as_dict(), artefact.path)
+        return Outcome(artefact, domain_metadata(found, read_figures(artefact.path)))
 
     return domains_result(each_domain(context, measure))
+
+
+def _evaluate(
+    stored: StoredDetector,
+    manifest: "Manifest",
+    store: ArtifactStore,
+    config: EvaluationConfig,
+    progress: Progress,
+) -> Artefact:
+    """Measures a detector on a domain unless that was done before."""
+    from deepward.evaluation import evaluate_detector, split_to_measure, write_evaluation
+
+    split = split_to_measure(manifest, stored.learned)
+
+    def evaluate(folder: Path) -> dict[str, Any]:
+        data = read_images(store, [manifest], split)
+        found = evaluate_detector(
+            stored.detector,
+            data,
+            manifest.domain,
+            split or "all",
+            name=stored.name,
+            seed=config.seed,
+            resamples=config.resamples,
+            progress=progress,
+        )
+        return write_evaluation(folder, found, data)
+
+    step = Step(
+        "domain_metrics",
+        {"domain_manifest": manifest.content_hash, "detector": stored.version},
+        {"split": split, **config.model_dump(exclude={"refresh"})},
+        CODE,
+    )
+    name = evaluation_name(store, stored.name, manifest)
+    return store.ensure(name, step, evaluate, folder=True, refresh=config.refresh)
 
 
 @dg.asset(
@@ -140,40 +164,49 @@ def domain_metrics(
     kinds={"json", "mlflow"},
     code_version=COLLECTING,
     automation_condition=_after("domain_metrics"),
-    description="All domains beside each other: the baseline detector's metrics per domain, their "
-    "means, and the cross-domain matrix, in which a quick detector trained on one domain alone is "
-    "tested on every other.",
+    description="All domains beside each other, for each detector that was measured: its metrics "
+    "per domain, their means over domains that it was trained on and over new ones, and the "
+    "cross-domain matrix, in which a quick detector trained on one domain alone is tested on "
+    "every other.",
 )
 def metrics(
     context: dg.AssetExecutionContext,
-    config: EvaluationConfig,
+    config: ComparisonConfig,
     store: ArtifactStore,
     domains: DomainFolders,
     tracking: Tracking,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
     manifests = scanned_domains(context.instance, store, domains)
-    measured = current_evaluations(store, manifests, Baseline(store).version)
+    measured = measured_detectors(store, manifests, config.detectors)
 
     def collect() -> dict[str, Any]:
         with reporting.show(context.log.info) as progress:
             matrix, without = transfer_matrix(store, manifests, seed=config.seed, progress=progress)
-        found = [read_evaluation(store.path(name)) for name in measured.values()]
-        missing = {manifest.domain for manifest in manifests} - set(measured)
-        return summarize(found, missing) | {
+        return {
+            "detectors": {each.detector.name: _summary(each, manifests) for each in measured},
             "transfer": matrix.as_dict() if matrix else None,
             "without_quick_detector": without,
         }
 
-    kept = store.ensure_json(
-        METRICS,
-        Step("metrics", _versions(store, measured, manifests), {"seed": config.seed}, COLLECTING),
-        collect,
-        refresh=config.refresh,
-    )
-    found = store.read_json(kept)
-    tracking.means(kept.card.content_hash, found["means"])
-    return single_result(Outcome(kept, metrics_metadata(found)))
+    step = Step("metrics", _versions(measured, manifests), {"seed": config.seed}, COLLECTING)
+    artefact = store.ensure_json(METRICS, step, collect, refresh=config.refresh)
+    found = store.read_json(artefact)
+    for name, summary in found["detectors"].items():
+        tracking.means(name, artefact.card.content_hash, summary["means"])
+    return single_result(Outcome(artefact, metrics_metadata(found)))
+
+
+def _summary(measured: Measured, manifests: "Sequence[Manifest]") -> dict[str, Any]:
+    """What every domain says of one detector, their means, and which were not measured."""
+    from deepward.evaluation import mean_metrics
+
+    found = measured.results()
+    return {
+        "domains": {each.domain: each.as_dict() for each in found},
+        "means": mean_metrics(found, measured.detector.learned),
+        "not_measured": sorted({m.domain for m in manifests} - set(measured.names)),
+    }
 
 
 @dg.asset(
@@ -182,43 +215,34 @@ def metrics(
     kinds={"html"},
     code_version=REPORTING,
     automation_condition=_after("metrics"),
-    description="One self-contained HTML page for a reader who knows nothing of the detector yet: "
-    "what it was trained on, how good it is, where it fails, what the data leak, and its limits.",
+    description="One self-contained HTML page for a reader who knows nothing of the detectors yet: "
+    "what they were trained on, how good they are, where they fail, what the data leak, and their "
+    "limits. Several stand side by side.",
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
+    config: ReportConfig,
     store: ArtifactStore,
     domains: DomainFolders,
 ) -> dg.MaterializeResult:
     manifests = scanned_domains(context.instance, store, domains)
-    baseline = Baseline(store)
-    measured = current_evaluations(store, manifests, baseline.version)
+    measured = measured_detectors(store, manifests, config.detectors)
 
     def write(path: Path) -> dict[str, Any]:
         from deepward.evaluation import build_report
 
-        page = build_report(report_data(store, baseline, manifests, measured))
+        page = build_report(report_data(store, measured, manifests))
         path.write_text(page, encoding="utf-8")
-        return {"domains": len(measured)}
+        return {"detectors": [each.detector.name for each in measured]}
 
-    kept = store.ensure(
-        REPORT,
-        Step(
-            "evaluation_report",
-            {"metrics": store.version(METRICS) or "", **_versions(store, measured, manifests)},
-            {},
-            REPORTING,
-        ),
-        write,
-    )
-    return single_result(Outcome(kept, report_metadata(kept, measured)))
+    inputs = {"metrics": store.version(METRICS) or "", **_versions(measured, manifests)}
+    artefact = store.ensure(REPORT, Step("evaluation_report", inputs, {}, REPORTING), write)
+    return single_result(Outcome(artefact, report_metadata(artefact, measured)))
 
 
-def _versions(
-    store: ArtifactStore, measured: Mapping[str, str], manifests: "Sequence[Manifest]"
-) -> dict[str, str]:
+def _versions(measured: "Sequence[Measured]", manifests: "Sequence[Manifest]") -> dict[str, str]:
     """Versions of everything that the summary and the report are made from."""
     found = {f"domain_manifest/{each.domain}": each.content_hash for each in manifests}
-    for domain, name in measured.items():
-        found[f"domain_metrics/{domain}"] = store.version(name) or ""
+    for each in measured:
+        found |= each.versions()
     return found

@@ -1,52 +1,50 @@
-"""What evaluations leave on disk, written and read back, and gathered for the report."""
+"""What detectors and evaluations lie in the store, and what the report makes of them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from assets.domains import open_pixels
-from assets.learning import BASELINE, describe
+from assets.learning import describe
 from deepward.errors import DetectorFileError, EvaluationError
-from deepward.files import write_json
+from deepward.home import DEFAULT_DETECTOR
 from resources import ArtifactStore, Compute
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector
-    from deepward.domains import ImageSet, Manifest
-    from deepward.evaluation import DomainMetrics, ReportData
+    from deepward.domains import Manifest
+    from deepward.evaluation import DetectorResults, DomainMetrics, ReportData
 
 METRICS = "metrics/metrics.json"
 REPORT = "report/report.html"
-FIGURES = ("roc.png", "scores.png", "verdicts.png", "pictures.jpg")
-MEANS = ("auc", "ap", "eer", "balanced_accuracy", "laundered_auc", "control_auc", "false_alarm")
 
 
-class Baseline:
-    """The baseline detector as it lies in the store, loaded when it is first needed.
+class StoredDetector:
+    """A detector as it lies in the store, loaded when it is first needed.
 
     Raises:
-        DetectorFileError: there is none.
+        DetectorFileError: there is none of this name.
     """
 
-    def __init__(self, store: ArtifactStore, compute: Compute | None = None) -> None:
-        self.path = store.path(BASELINE)
-        version = store.version(BASELINE)
+    def __init__(self, store: ArtifactStore, name: str, compute: Compute | None = None) -> None:
+        self.name, self.artefact = name, f"detectors/{name}"
+        version = store.version(self.artefact)
         if version is None:
+            found = ", ".join(detector_names(store)) or "none"
             raise DetectorFileError(
-                f"There is no detector at {self.path} yet: materialize baseline_detector first."
+                f"There is no detector at {store.path(self.artefact)} yet (there are: {found}): "
+                f"materialize baseline_detector first."
             )
         self.version = version
-        card = store.card(BASELINE)
+        self._path, self._compute = store.path(self.artefact), compute
+        card = store.card(self.artefact)
         self._summary = card.summary if card and card.content_hash == version else None
-        self._compute = compute
 
     @cached_property
     def detector(self) -> "Detector":
         from deepward.detectors import load_detector
 
-        return load_detector(self.path, self._compute.open() if self._compute else "cpu")
+        return load_detector(self._path, self._compute.open() if self._compute else "cpu")
 
     @cached_property
     def facts(self) -> dict[str, Any]:
@@ -54,110 +52,107 @@ class Baseline:
         return self._summary or describe(self.detector)
 
     @property
-    def training_domains(self) -> frozenset[str]:
+    def learned(self) -> frozenset[str]:
+        """Names of the domains that it has learned from."""
         return frozenset(self.facts["lineage"]["domains"])
 
 
-def evaluation_split(manifest: "Manifest", training_domains: frozenset[str]) -> str | None:
-    """The test split; all pictures of a domain without split folders that was not trained on."""
-    whole = not manifest.declared_splits and manifest.domain not in training_domains
-    return None if whole else "test"
+def detector_names(store: ArtifactStore) -> list[str]:
+    """Names of the detectors in the store, the one that is used by default first."""
+    found = [file.parent.name for file in store.path("detectors").glob("*/detector.json")]
+    return sorted(found, key=lambda name: (name != DEFAULT_DETECTOR, name))
 
 
-def write_evaluation(folder: Path, found: "DomainMetrics", data: "ImageSet") -> dict[str, Any]:
-    """Writes metrics, scores and figures into an empty folder; returns the summary."""
-    from deepward.evaluation import figures
-    from deepward.evaluation.montage import sample_montage
-
-    write_json(folder / "metrics.json", found.as_dict())
-    assert found.scores is not None
-    found.scores.to_parquet(folder / "scores.parquet", index=False)
-    (folder / "scores.png").write_bytes(figures.score_histograms(found))
-    (folder / "verdicts.png").write_bytes(figures.confusion_figure(found))
-    (folder / "pictures.jpg").write_bytes(sample_montage(data.pixels, data.labels))
-    if found.n_real and found.n_fake:
-        (folder / "roc.png").write_bytes(figures.roc_figure(found))
-    return {"domain": found.domain, "detector": found.detector_hash}
+def evaluation_name(store: ArtifactStore, detector: str, manifest: "Manifest") -> str:
+    """Name of the artefact that holds what one detector shows on one domain."""
+    return store.domain_artefact(f"evaluation/{detector}", manifest.root)
 
 
-def read_evaluation(folder: Path) -> "DomainMetrics":
-    """Reads back what `write_evaluation` wrote, with the table of scores."""
-    import json
+class Measured:
+    """What was measured with one detector on the pictures that are there now.
 
-    import pandas as pd
+    Attributes:
+        detector: whose results they are.
+        names: domain -> artefact.
+    """
 
-    from deepward.evaluation import DomainMetrics
+    def __init__(
+        self, store: ArtifactStore, detector: StoredDetector, manifests: "Sequence[Manifest]"
+    ) -> None:
+        self.detector = detector
+        self.names: dict[str, str] = {}
+        self._store = store
+        for manifest in manifests:
+            name = evaluation_name(store, detector.name, manifest)
+            card = store.card(name)
+            wanted = {"domain_manifest": manifest.content_hash, "detector": detector.version}
+            if card and card.inputs == wanted:
+                self.names[manifest.domain] = name
 
-    values = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return DomainMetrics.from_dict(values, pd.read_parquet(folder / "scores.parquet"))
+    def results(self) -> "list[DomainMetrics]":
+        """The results of each domain."""
+        from deepward.evaluation import read_evaluation
+
+        return [read_evaluation(self._store.path(name)) for name in self.names.values()]
+
+    def versions(self) -> dict[str, str]:
+        """Hash of each domain's results, by the names that inputs have."""
+        return {
+            f"domain_metrics/{self.detector.name}/{domain}": self._store.version(name) or ""
+            for domain, name in self.names.items()
+        }
+
+    def for_report(self) -> "DetectorResults":
+        """The part of the report that is about this detector."""
+        from deepward.evaluation import DetectorResults
+
+        return DetectorResults(
+            self.detector.name,
+            self.detector.facts,
+            self.results(),
+            evidence=lambda image: self.detector.detector.evidence(image),
+        )
 
 
-def read_figures(folder: Path) -> dict[str, bytes]:
-    """The figures that an evaluation has, by name."""
-    return {
-        Path(name).stem: (folder / name).read_bytes()
-        for name in FIGURES
-        if (folder / name).is_file()
-    }
+def measured_detectors(
+    store: ArtifactStore, manifests: "Sequence[Manifest]", wanted: Sequence[str] = ()
+) -> list[Measured]:
+    """The detectors that were asked for, or all in the store, with what was measured of them.
 
-
-def current_evaluations(
-    store: ArtifactStore, manifests: "Sequence[Manifest]", detector: str
-) -> dict[str, str]:
-    """Domain -> artefact, of the domains that were measured with this detector on these files.
+    Those of which nothing was measured are left out.
 
     Raises:
-        EvaluationError: there is none.
+        DetectorFileError: one that was asked for is not there, or there is none.
+        EvaluationError: nothing was measured.
     """
-    found = {}
-    for manifest in manifests:
-        name = store.domain_artefact("evaluation", manifest.root)
-        card = store.card(name)
-        wanted = {"domain_manifest": manifest.content_hash, "detector": detector}
-        if card and card.inputs == wanted:
-            found[manifest.domain] = name
-    if not found:
+    names = list(wanted) or detector_names(store) or [DEFAULT_DETECTOR]
+    found = [Measured(store, StoredDetector(store, name), manifests) for name in names]
+    if not any(each.names for each in found):
         raise EvaluationError(
-            "No domain was measured with the detector that is there now: materialize "
+            f"No domain was measured with {' or '.join(names)} as it is now: materialize "
             "domain_metrics first."
         )
-    return found
-
-
-def summarize(found: "Sequence[DomainMetrics]", missing: Iterable[str]) -> dict[str, Any]:
-    """What every domain says, their plain means, and which domains were not measured."""
-    domains = {each.domain: each.as_dict() for each in found}
-    means = {}
-    for name in MEANS:
-        values = [flat[name] for flat in domains.values() if flat[name] is not None]
-        if values:
-            means[f"mean_{name}"] = fmean(values)
-    return {"domains": domains, "means": means, "not_measured": sorted(missing)}
+    return [each for each in found if each.names]
 
 
 def report_data(
-    store: ArtifactStore,
-    baseline: Baseline,
-    manifests: "Sequence[Manifest]",
-    evaluations: Mapping[str, str],
+    store: ArtifactStore, measured: Sequence[Measured], manifests: "Sequence[Manifest]"
 ) -> "ReportData":
     """Everything that the report shows; it reads the same at every time, on every machine."""
     from deepward.evaluation import ReportData, TransferMatrix
 
     transfer = store.read_json(METRICS)["transfer"]
-    shown = [manifest for manifest in manifests if manifest.domain in evaluations]
-    audits = {m.domain: read_audit(store, m) for m in shown}
-    cards = [store.card(name) for name in (BASELINE, *evaluations.values())]
+    domains = {domain for each in measured for domain in each.names}
+    shown = [manifest for manifest in manifests if manifest.domain in domains]
+    names = [n for each in measured for n in (each.detector.artefact, *each.names.values())]
     return ReportData(
-        detector=baseline.facts,
-        domains=[read_evaluation(store.path(name)) for name in evaluations.values()],
-        audits=audits,
+        [each.for_report() for each in measured],
+        audits={m.domain: read_audit(store, m) for m in shown},
         counts={manifest.domain: manifest.counts() for manifest in shown},
         matrices=[TransferMatrix.from_dict(transfer)] if transfer else [],
         pixels=picture_finder(store, shown),
-        evidence=lambda image: baseline.detector.evidence(image),
         # The day of the youngest finding, not of the writing: the same findings, the same page.
-        date=max(card.made_at for card in cards if card)[:10],
+        date=max(card.made_at for card in map(store.card, names) if card)[:10],
     )
 
 

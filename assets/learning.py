@@ -13,6 +13,7 @@ from assets.domains import domain_audit, domain_manifest, read_images, scanned_d
 from assets.metadata import detector_metadata
 from assets.outcomes import Outcome, single_result
 from deepward.errors import TrainingError
+from deepward.home import DEFAULT_DETECTOR
 from deepward.progress import Progress
 from deepward.steps import Step, resume
 from deepward.versions import code_version
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from deepward.detectors import Detector
     from deepward.domains import Manifest
 
-BASELINE = "detectors/baseline"  # also where `deepward score` looks
+BASELINE = f"detectors/{DEFAULT_DETECTOR}"  # also where `deepward score` looks
 CODE = code_version(
     "deepward.learning.train_detector",
     "deepward.detectors.save_detector",
@@ -158,5 +159,5 @@ def baseline_detector(
 
     kept = store.ensure(BASELINE, step, train, folder=True, refresh=config.refresh)
     shutil.rmtree(checkpoints, ignore_errors=True)  # nothing left to resume
-    version = tracking.detector(kept.path, config.model_dump(), kept.card.summary)
+    version = tracking.detector(DEFAULT_DETECTOR, kept.path, config.model_dump(), kept.card.summary)
     return single_result(Outcome(kept, detector_metadata(kept.card.summary, manifests, version)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
+    from assets.findings import Measured
     from deepward.domains import Manifest, PixelCache
     from deepward.evaluation import DomainMetrics, TransferMatrix
     from deepward.steps import Artefact
@@ -111,29 +112,21 @@ def domain_metadata(found: "DomainMetrics", pictures: Mapping[str, bytes]) -> di
         "real_pictures": found.n_real,
         "fake_pictures": found.n_fake,
         "split": found.split,
-        "detector": found.detector_hash[:12],
+        "detector": found.detector,
+        "detector_hash": found.detector_hash[:12],
         "all_metrics": table(["metric", "value", "95 % interval"], rows),
         **{f"figure_{name}": picture(data, name) for name, data in pictures.items()},
     }
 
 
 def metrics_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Means as scalars, one line per domain, and the cross-domain matrix."""
+    """Means as scalars, one table per detector, and the cross-domain matrix."""
     from deepward.evaluation import TransferMatrix
-    from deepward.evaluation.figures import heat_map
+    from deepward.evaluation.grids import heat_map
 
-    columns = (*HEADLINES[:4], "laundered_auc", "control_auc", "false_alarm")
-    rows = [
-        [name, flat["n_real"], flat["n_fake"], *(flat[column] for column in columns)]
-        for name, flat in found["domains"].items()
-    ]
-    shown = {
-        **{name: round(value, 4) for name, value in found["means"].items()},
-        "domains_measured": len(found["domains"]),
-        "by_domain": table(["domain", "real", "fake", *columns], rows),
-    }
-    if found["not_measured"]:
-        shown["not_measured_yet"] = ", ".join(found["not_measured"])
+    shown: dict[str, Any] = {"detectors": ", ".join(found["detectors"])}
+    for name, summary in found["detectors"].items():
+        shown |= _detector_metadata(name, summary)
     if found["without_quick_detector"]:
         rows = list(found["without_quick_detector"].items())
         shown["without_quick_detector"] = table(["domain", "reason"], rows)
@@ -144,12 +137,30 @@ def metrics_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def report_metadata(kept: "Artefact", measured: Iterable[str]) -> dict[str, Any]:
+def _detector_metadata(name: str, summary: Mapping[str, Any]) -> dict[str, Any]:
+    columns = (*HEADLINES[:4], "laundered_auc", "control_auc", "false_alarm")
+    rows = [
+        [domain, flat["n_real"], flat["n_fake"], *(flat[column] for column in columns)]
+        for domain, flat in summary["domains"].items()
+    ]
+    shown = {
+        **{f"{name}_{mean}": round(value, 4) for mean, value in summary["means"].items()},
+        f"{name}_domains_measured": len(rows),
+        f"{name}_by_domain": table(["domain", "real", "fake", *columns], rows),
+    }
+    if summary["not_measured"]:
+        shown[f"{name}_not_measured_yet"] = ", ".join(summary["not_measured"])
+    return shown
+
+
+def report_metadata(artefact: "Artefact", measured: Sequence["Measured"]) -> dict[str, Any]:
     """Where to open the report."""
+    domains = dict.fromkeys(domain for each in measured for domain in each.names)
     return {
-        "open": dg.MetadataValue.url(kept.path.as_uri()),
-        "bytes": kept.path.stat().st_size,
-        "domains": ", ".join(measured),
+        "open": dg.MetadataValue.url(artefact.path.as_uri()),
+        "bytes": artefact.path.stat().st_size,
+        "detectors": ", ".join(each.detector.name for each in measured),
+        "domains": ", ".join(domains),
     }
 
 

@@ -27,6 +27,7 @@ CODE = code_version(
     "deepward.domains.load_images",
     "deepward.metrics.ranking_metrics",
 )
+RECIPE = "quick"  # of the detectors that are trained here, each on one domain
 RESAMPLES = 400
 
 
@@ -65,18 +66,18 @@ def _quick_detector(store: ArtifactStore, manifest: "Manifest", seed: int) -> Ar
         from deepward.learning import TrainingConfig, train_detector
 
         # A threshold plays no part in an AUC: any rate will do that few pictures allow.
-        config = TrainingConfig(detector="quick", seed=seed, false_positive_rate=0.5)
+        config = TrainingConfig(detector=RECIPE, seed=seed, false_positive_rate=0.5)
         splits = (read_images(store, [manifest], split) for split in ("train", "val"))
         detector = train_detector(config, *splits)
         save_detector(detector, folder)
         return describe(detector)
 
     return store.ensure(
-        f"transfer/{_key(store, manifest)}/detector",
+        f"{_folder(store, manifest)}/detector",
         Step(
             "metrics",
             {"domain_manifest": manifest.content_hash},
-            {"detector": "quick", "seed": seed},
+            {"detector": RECIPE, "seed": seed},
             LEARNING_CODE,
         ),
         train,
@@ -103,7 +104,7 @@ def _cell(
         return {"auc": found["auc"].value, "auc_interval": found["auc"].interval}
 
     kept = store.ensure_json(
-        f"transfer/{_key(store, row)}/on_{_key(store, column)}.json",
+        store.domain_artefact(f"{_folder(store, row)}/on", column.root, ".json"),
         Step(
             "metrics",
             {"detector": trained.card.content_hash, "domain_manifest": column.content_hash},
@@ -115,8 +116,8 @@ def _cell(
     return dict(store.read_json(kept))
 
 
-def _key(store: ArtifactStore, manifest: "Manifest") -> str:
-    return store.domain_files(manifest.root).manifest.stem
+def _folder(store: ArtifactStore, manifest: "Manifest") -> str:
+    return store.domain_artefact(f"transfer/{RECIPE}", manifest.root)
 
 
 def _both_classes(manifest: "Manifest", split: str) -> bool:

@@ -114,44 +114,48 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         return ensure(self.folder / "recorded" / step.key, step, note).path.read_text("utf-8")
 
-    def detector(self, folder: Path, config: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
-        """Records a training and makes the detector the challenger; returns its version."""
+    def detector(
+        self, name: str, folder: Path, config: Mapping[str, Any], summary: Mapping[str, Any]
+    ) -> str:
+        """Records the training of a detector and makes it the challenger; returns its version."""
 
         def write() -> str:
             run = self.record(
-                "baseline_detector",
+                f"detector {name}",
                 params={key: value for key, value in config.items() if value is not None},
                 metrics=summary["decision"],
-                tags={"asset": "baseline_detector", "detector": summary["content_hash"]},
+                tags={"detector": name, "content_hash": summary["content_hash"]},
                 files={"detector": folder},
             )
             tags = {"content_hash": summary["content_hash"]}
             return self.register(run, "detector", alias="challenger", tags=tags)
 
-        return self.once(f"baseline_detector {summary['content_hash']}", write)
+        return self.once(f"detector {name} {summary['content_hash']}", write)
 
-    def evaluation(self, domain: str, version: str, flat: Mapping[str, Any], folder: Path) -> None:
+    def evaluation(
+        self, detector: str, domain: str, version: str, flat: Mapping[str, Any], folder: Path
+    ) -> None:
         """Records one detector on one domain, with its figures."""
         self.once(
-            f"domain_metrics {domain} {version}",
+            f"domain_metrics {detector} {domain} {version}",
             lambda: self.record(
-                f"domain_metrics {domain}",
-                params={"domain": domain, "split": flat["split"]},
+                f"{detector} on {domain}",
+                params={"detector": detector, "domain": domain, "split": flat["split"]},
                 metrics=_numbers(flat),
-                tags={"asset": "domain_metrics", "detector": flat["detector_hash"]},
+                tags={"detector": detector, "content_hash": flat["detector_hash"]},
                 files={"evaluation": folder},
             ),
         )
 
-    def means(self, version: str, means: Mapping[str, float]) -> None:
-        """Records the means over all domains."""
+    def means(self, detector: str, version: str, means: Mapping[str, float]) -> None:
+        """Records one detector's means over domains."""
         self.once(
-            f"metrics {version}",
+            f"metrics {detector} {version}",
             lambda: self.record(
-                "metrics",
-                params={},
+                f"{detector} on all domains",
+                params={"detector": detector},
                 metrics=means,
-                tags={"asset": "metrics"},
+                tags={"detector": detector},
             ),
         )
 
@@ -161,9 +165,7 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
             return ""
         client = self.client()
         if not client.search_registered_models(f"name = '{MODEL_NAME}'"):
-            client.create_registered_model(
-                MODEL_NAME, description="Detectors trained by the asset baseline_detector."
-            )
+            client.create_registered_model(MODEL_NAME, description="Detectors of Deepward.")
         source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
         version = client.create_model_version(MODEL_NAME, source, run_id, tags=dict(tags))
         client.set_registered_model_alias(MODEL_NAME, alias, version.version)

@@ -19,6 +19,7 @@ from pathlib import Path
 from deepward.files import sha256_bytes
 
 __all__ = [
+    "DEFAULT_DETECTOR",
     "DomainFiles",
     "checkpoints_folder",
     "default_detector",
@@ -33,6 +34,8 @@ __all__ = [
     "report_file",
 ]
 
+DEFAULT_DETECTOR = "baseline"  # what the detector goes by that is used where none is named
+
 
 def home() -> Path:
     """The folder that holds everything that is made; absolute, not necessarily existing."""
@@ -41,7 +44,7 @@ def home() -> Path:
 
 def default_detector() -> Path:
     """The detector folder that is used where none is named."""
-    return home() / "detectors" / "baseline"
+    return home() / "detectors" / DEFAULT_DETECTOR
 
 
 def domains_folder() -> Path:

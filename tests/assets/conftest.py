@@ -86,6 +86,29 @@ def run(instance: dg.DagsterInstance) -> Run:
     return functools.partial(execute, instance)
 
 
+@pytest.fixture
+def made(
+    finished: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    """An instance over a copy of what the main job made, its domains linked in: for tests that
+    go on from there and change no picture."""
+    shutil.copytree(finished.home, tmp_path / "home")
+    (tmp_path / "domains").mkdir()
+    for name in NAMES:
+        (tmp_path / "domains" / name).symlink_to(finished.home.parent / "domains" / name)
+    monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DEEPWARD_DOMAINS", str(tmp_path / "domains"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("domain", NAMES)
+        yield instance
+
+
+@pytest.fixture
+def go_on(made: dg.DagsterInstance) -> Run:
+    """`run` from what the main job made."""
+    return functools.partial(execute, made)
+
+
 def execute(
     instance: dg.DagsterInstance,
     job: str = "evaluate_domains",
@@ -97,15 +120,18 @@ def execute(
     definition = defs.resolve_job_def(job)
     selected = {key.to_user_string() for key in definition.asset_layer.executable_asset_keys}
     config: dict[str, Any] = {
-        "baseline_detector": {"config": {"detector": "quick", "false_positive_rate": 0.2}},
-        "domain_metrics": {"config": {"resamples": 50}},
+        "baseline_detector": {"detector": "quick", "false_positive_rate": 0.2},
+        "domain_metrics": {"resamples": 50},
     }
     config = {name: value for name, value in config.items() if name in selected}
     return definition.execute_in_process(
         instance=instance,
         tags={RANGE_START: first, RANGE_END: last},
         run_config={
-            "ops": {**config, **(ops or {})},
+            "ops": {
+                name: {"config": {**config.get(name, {}), **(ops or {}).get(name, {})}}
+                for name in {*config, *(ops or {})}
+            },
             "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
         },
         resources={**defs.resources, "tracking": Tracking(enabled=False)},

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from deepward.home import default_detector, home, report_file
+from deepward.home import default_detector, domains_folder, home, report_file
 
 NAMES = ["demo_camera_only", "demo_swap", "demo_upsampler"]
 Run = Callable[..., dg.ExecuteInProcessResult]
@@ -63,8 +63,12 @@ def test_pages_show_scalars_tables_and_pictures(finished: Any) -> None:
     for shown in (manifest["figure_pictures"], found["demo_swap"]["figure_roc"]):
         assert shown.startswith("![") and len(shown) < 140_000
     summary = metadata(finished.first, "metrics")[None]
-    assert summary["domains_measured"] == 3
+    assert summary["baseline_domains_measured"] == 3
     assert "trained on" in summary["cross_domain_auc"]
+    # Of the two with both classes, both were trained on; means keep these apart from new ones.
+    assert 0 <= summary["baseline_auc_of_trained"] <= 1
+    assert "baseline_auc_of_new" not in summary
+    assert 0 <= summary["baseline_false_alarm_of_new"] <= 1
 
 
 def test_the_data_version_is_the_hash_of_the_content(finished: Any) -> None:
@@ -95,44 +99,58 @@ def test_a_changed_file_refreshes_what_depends_on_it_and_nothing_else(
 
 
 def test_a_new_domain_is_measured_without_touching_the_rest(
-    run: Run,
+    go_on: Run,
     contents: Callable[..., dict[str, str]],
-    domains: Path,
     drawn: Path,
-    instance: dg.DagsterInstance,
+    made: dg.DagsterInstance,
 ) -> None:
-    run()
     before = contents(home(), "metrics/", "report/")
-    shutil.copytree(drawn / "demo_inpaint", domains / "demo_inpaint")
-    instance.add_dynamic_partitions("domain", ["demo_inpaint"])
-    result = run("evaluate_new_domain", "demo_inpaint", "demo_inpaint")
+    shutil.copytree(drawn / "demo_inpaint", domains_folder() / "demo_inpaint")
+    made.add_dynamic_partitions("domain", ["demo_inpaint"])
+    result = go_on("evaluate_new_domain", "demo_inpaint", "demo_inpaint")
     assert {key[1] for key in kept(result)} == {"demo_inpaint"}
     after = contents(home(), "metrics/", "report/")
     assert {name: after[name] for name in before} == before
     assert all("demo_inpaint" in name for name in set(after) - set(before))
 
-    run("refresh_report")
+    go_on("refresh_report")
     assert "demo_inpaint" in report_file().read_text(encoding="utf-8")
 
 
-def test_training_domains_can_be_named(run: Run) -> None:
-    training = {"detector": "quick", "false_positive_rate": 0.2, "domains": ["demo_swap"]}
-    run("scan_domains")
-    run("train_baseline", ops={"baseline_detector": {"config": training}})
+def test_training_domains_can_be_named(go_on: Run) -> None:
+    go_on("train_baseline", ops={"baseline_detector": {"domains": ["demo_swap"]}})
     card = json.loads((default_detector() / "detector.json").read_text())
     assert list(card["lineage"]["domains"]) == ["demo_swap"]
 
 
-def test_metrics_count_only_what_the_present_detector_was_measured_on(run: Run) -> None:
-    run("scan_domains")
-    run("train_baseline")
-    run("evaluate_new_domain")
-    training = {"detector": "quick", "false_positive_rate": 0.2, "seed": 1}
-    run("train_baseline", ops={"baseline_detector": {"config": training}})
-    run("evaluate_new_domain", "demo_swap", "demo_swap")
-    shown = metadata(run("refresh_report"), "metrics")[None]
-    assert shown["domains_measured"] == 1
-    assert shown["not_measured_yet"] == "demo_camera_only, demo_upsampler"
+def test_metrics_count_only_what_the_present_detector_was_measured_on(go_on: Run) -> None:
+    go_on("train_baseline", ops={"baseline_detector": {"seed": 1}})
+    go_on("evaluate_new_domain", "demo_swap", "demo_swap")
+    shown = metadata(go_on("refresh_report"), "metrics")[None]
+    assert shown["baseline_domains_measured"] == 1
+    assert shown["baseline_not_measured_yet"] == "demo_camera_only, demo_upsampler"
+
+
+def test_a_challenger_is_measured_beside_the_champion(
+    go_on: Run, contents: Callable[..., dict[str, str]]
+) -> None:
+    shutil.copytree(default_detector(), default_detector().with_name("challenger"))
+    before = contents(home() / "evaluation" / "baseline")
+    challenger = {"domain_metrics": {"detector": "challenger"}}
+    result = go_on("evaluate_new_domain", "demo_swap", "demo_swap", ops=challenger)
+    assert metadata(result, "domain_metrics")["demo_swap"]["detector"] == "challenger"
+    assert contents(home() / "evaluation" / "baseline") == before
+    shown = metadata(go_on("refresh_report"), "metrics")[None]
+    assert shown["detectors"] == "baseline, challenger"
+    assert (
+        shown["challenger_auc_of_trained"] == metadata(result, "domain_metrics")["demo_swap"]["auc"]
+    )
+    page = report_file().read_text(encoding="utf-8")
+    assert "Side by side" in page and "challenger: AUC" in page
+
+    alone = go_on("refresh_report", ops={"evaluation_report": {"detectors": ["challenger"]}})
+    assert metadata(alone, "evaluation_report")[None]["detectors"] == "challenger"
+    assert "Side by side" not in report_file().read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("job", ["evaluate_new_domain", "refresh_report", "train_baseline"])

@@ -28,7 +28,7 @@ def detector(folder: Path, text: str) -> Path:
 def test_a_training_is_a_run_with_its_files_and_a_challenger(home: Path, tmp_path: Path) -> None:
     tracking = Tracking()
     folder = detector(tmp_path / "d", "{}")
-    assert tracking.detector(folder, {"seed": 0, "steps": None}, SUMMARY) == "1"
+    assert tracking.detector("baseline", folder, {"seed": 0, "steps": None}, SUMMARY) == "1"
     client = tracking.client()
     version = client.get_model_version_by_alias(MODEL_NAME, "challenger")
     run = client.get_run(version.run_id)
@@ -46,9 +46,9 @@ def test_the_same_detector_is_registered_once_and_a_new_one_takes_the_alias(
 ) -> None:
     tracking = Tracking()
     folder = detector(tmp_path / "d", "{}")
-    first = tracking.detector(folder, {}, {**SUMMARY, "content_hash": "one"})
-    assert tracking.detector(folder, {}, {**SUMMARY, "content_hash": "one"}) == first
-    second = tracking.detector(folder, {}, {**SUMMARY, "content_hash": "two"})
+    first = tracking.detector("baseline", folder, {}, {**SUMMARY, "content_hash": "one"})
+    assert tracking.detector("baseline", folder, {}, {**SUMMARY, "content_hash": "one"}) == first
+    second = tracking.detector("baseline", folder, {}, {**SUMMARY, "content_hash": "two"})
     assert int(second) == int(first) + 1
     alias = tracking.client().get_model_version_by_alias(MODEL_NAME, "challenger")
     assert str(alias.version) == second
@@ -64,11 +64,12 @@ def test_an_evaluation_keeps_its_numbers_and_figures(home: Path, tmp_path: Path)
         "detector_hash": "abc",
         "auc_interval": [0, 1],
     }
-    tracking.evaluation("faces", "v1", flat, tmp_path)
+    tracking.evaluation("challenger", "faces", "v1", flat, tmp_path)
     client = tracking.client()
     experiment = client.get_experiment_by_name("deepward")
     runs = client.search_runs([experiment.experiment_id], "params.domain = 'faces'")
     assert [run.data.metrics for run in runs] == [{"auc": 0.75}]
+    assert runs[0].data.params["detector"] == "challenger"
     assert [f.path for f in client.list_artifacts(runs[0].info.run_id, "evaluation")] == [
         "evaluation/roc.png"
     ]
@@ -76,5 +77,5 @@ def test_an_evaluation_keeps_its_numbers_and_figures(home: Path, tmp_path: Path)
 
 def test_switched_off_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path))
-    assert Tracking(enabled=False).detector(tmp_path, {}, SUMMARY) == ""
+    assert Tracking(enabled=False).detector("baseline", tmp_path, {}, SUMMARY) == ""
     assert list(tmp_path.iterdir()) == []

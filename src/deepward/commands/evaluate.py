@@ -59,7 +59,8 @@ def evaluate(
     results = []
     with shown_progress() as progress:
         manifests = [scan(folder, progress, root) for folder in folders]
-        for _, metrics in evaluated(loaded, manifests, split, progress, seed, resamples):
+        name = place.absolute().name
+        for _, metrics in evaluated(loaded, manifests, split, progress, name, seed, resamples):
             results.append(metrics)
             if as_json:
                 print_json(metrics.as_dict())
@@ -74,25 +75,31 @@ def evaluated(
     manifests: Sequence["Manifest"],
     split: str,
     progress: "Progress",
+    name: str = "",
     seed: int = 0,
     resamples: int = 1000,
 ) -> "Iterator[tuple[ImageSet, DomainMetrics]]":
     """Measures one domain after the other; says which have nothing in `split`.
 
-    A domain without split folders counts whole as test, unless the detector has learned from it:
-    then its pictures were split by hash, and only the test part of these is measured.
+    Args:
+        detector: to be measured.
+        manifests: of the domains.
+        split: train, val, test or all; `split_to_measure` says what that is where there are no
+            split folders.
+        progress: told what is done.
+        name: that the detector goes by.
+        seed, resamples: of the intervals.
     """
-    from deepward.evaluation import evaluate_detector
+    from deepward.evaluation import evaluate_detector, split_to_measure
 
+    learned = detector.lineage.get("domains", {})
     for manifest in manifests:
-        flat = split == "test" and not manifest.declared_splits
-        learned = manifest.domain in detector.lineage.get("domains", {})
-        if flat and learned:
+        measured = split_to_measure(manifest, learned, split)
+        if measured == "test" and not manifest.declared_splits:
             say(
                 f"{manifest.domain} was trained on: only the test part of its pictures is measured."
             )
-        whole = split == "all" or (flat and not learned)
-        data = images([manifest], None if whole else split, progress)
+        data = images([manifest], measured, progress)
         if len(data) == 0:
             say(f"{manifest.domain} is passed over: no usable pictures in the split {split}.")
             continue
@@ -103,6 +110,7 @@ def evaluated(
                 data,
                 manifest.domain,
                 split,
+                name=name,
                 seed=seed,
                 resamples=resamples,
                 progress=progress,
@@ -120,7 +128,7 @@ def _print(results: Sequence["DomainMetrics"]) -> None:
     print_table([*header, "auc of control", "auc laundered"], rows)
     first = results[0]
     say(
-        f"Detector {first.detector_hash[:12]}, split {first.split}, threshold "
+        f"Detector {first.detector} ({first.detector_hash[:12]}), split {first.split}, threshold "
         f"{first.threshold:.3f}; in brackets 95 % intervals. The control sees content, no traces."
     )
 

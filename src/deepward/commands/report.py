@@ -1,6 +1,7 @@
 """`deepward report`: the HTML page about a detector."""
 
 import webbrowser
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -12,27 +13,35 @@ from deepward.commands.console import out, say, shown_progress
 from deepward.commands.datasets import domain_folders, scan
 from deepward.commands.evaluate import evaluated
 from deepward.commands.options import (
-    DetectorOption,
     DomainNames,
     DomainsOption,
     detector_at,
     root_at,
 )
-from deepward.errors import EvaluationError, WorkError
+from deepward.errors import EvaluationError, UsageError, WorkError
 from deepward.home import report_file
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from deepward.domains import ImageSet
+    from deepward.domains import ImageSet, Manifest
+    from deepward.evaluation import DetectorResults
+    from deepward.progress import Progress
 
 __all__ = ["report"]
 
 
 def report(
     show: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
-    detector: DetectorOption = None,
+    detector: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--detector",
+            metavar="DIR",
+            help="A trained detector; several stand side by side. By default DEEPWARD_HOME's own.",
+        ),
+    ] = None,
     domains: DomainsOption = None,
     domain: DomainNames = None,
 ) -> None:
@@ -41,8 +50,8 @@ def report(
     It is built when --detector, --domains or --domain is given. The path is written in any case.
     """
     place = report_file()
-    if detector is not None or domains is not None or domain:
-        _build(place, detector, domains, domain)
+    if detector or domains is not None or domain:
+        _build(place, detector or [None], domains, domain)
     elif not place.is_file():
         raise WorkError(
             f"There is no report yet at {place}: run `make demo`, or build one with "
@@ -54,27 +63,23 @@ def report(
 
 
 def _build(
-    place: Path, detector: Path | None, domains: Path | None, names: list[str] | None
+    place: Path, detectors: Sequence[Path | None], domains: Path | None, names: list[str] | None
 ) -> None:
     root = root_at(domains)
     folders = domain_folders(root, names)
-    source = detector_at(detector)
+    sources = _by_name([detector_at(detector) for detector in detectors])
 
-    from deepward.detectors import load_detector
     from deepward.domains import audit_domain
     from deepward.evaluation import ReportData, build_report
     from deepward.files import atomic_file
 
-    loaded = load_detector(source)
+    pictures: dict[str, tuple[ImageSet, int]] = {}
     with shown_progress() as progress:
         manifests = [scan(folder, progress, root) for folder in folders]
-        pictures: dict[str, tuple[ImageSet, int]] = {}
-        results = []
-        for data, metrics in evaluated(loaded, manifests, "test", progress):
-            results.append(metrics)
-            pictures |= {path: (data, i) for i, path in enumerate(data.paths)}
-    if not results:
-        raise EvaluationError("None of the domains has pictures to test on.")
+        measured = [
+            _measure(name, source, manifests, pictures, progress)
+            for name, source in sources.items()
+        ]
 
     def pixels(path: str) -> "NDArray[np.uint8] | None":
         found = pictures.get(path)
@@ -82,19 +87,55 @@ def _build(
 
     page = build_report(
         ReportData(
-            detector={
-                "content_hash": loaded.content_hash,
-                "config": asdict(loaded.config),
-                "decision": asdict(loaded.decision),
-                "lineage": loaded.lineage,
-            },
-            domains=results,
+            measured,
             audits={manifest.domain: asdict(audit_domain(manifest)) for manifest in manifests},
             counts={manifest.domain: manifest.counts() for manifest in manifests},
             pixels=pixels,
-            evidence=loaded.evidence,
             date=date.today().isoformat(),
         )
     )
     with atomic_file(place) as partial:
         partial.write_text(page, encoding="utf-8")
+
+
+def _by_name(folders: Sequence[Path]) -> dict[str, Path]:
+    """Detectors by the name of their folder, with its parent's where two have the same.
+
+    Raises:
+        UsageError: one is given twice.
+    """
+    places = [folder.resolve() for folder in folders]
+    if len(set(places)) < len(places):
+        raise UsageError("A detector is given twice with --detector.")
+    names = [place.name for place in places]
+    return {
+        place.name if names.count(place.name) == 1 else f"{place.parent.name}/{place.name}": place
+        for place in places
+    }
+
+
+def _measure(
+    name: str,
+    source: Path,
+    manifests: Sequence["Manifest"],
+    pictures: "dict[str, tuple[ImageSet, int]]",
+    progress: "Progress",
+) -> "DetectorResults":
+    """One detector on all domains; adds the pictures that it saw to `pictures`."""
+    from deepward.detectors import load_detector
+    from deepward.evaluation import DetectorResults
+
+    loaded = load_detector(source)
+    results = []
+    for data, found in evaluated(loaded, manifests, "test", progress, name):
+        results.append(found)
+        pictures |= {path: (data, i) for i, path in enumerate(data.paths)}
+    if not results:
+        raise EvaluationError("None of the domains has pictures to test on.")
+    facts = {
+        "content_hash": loaded.content_hash,
+        "config": asdict(loaded.config),
+        "decision": asdict(loaded.decision),
+        "lineage": loaded.lineage,
+    }
+    return DetectorResults(name, facts, results, evidence=loaded.evidence)
