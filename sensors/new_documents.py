@@ -60,7 +60,7 @@ def new_document_sensor(
     from deepward.knowledge.ingested import local_folders
 
     folders = [path for path in local_folders(knowledge.files(store)) if path.exists()]
-    found = decide([_look(path) for path in folders], context.cursor, time.time())
+    found = decide([_measure(path) for path in folders], context.cursor, time.time())
     if found.run_key is None:
         reason = "No local document is new, changed or gone."
         if found.waiting:
@@ -76,7 +76,7 @@ def new_document_sensor(
     )
 
 
-def _look(path: Path) -> Entry:
+def _measure(path: Path) -> Entry:
     if path.is_file():
         found = path.stat()
         return Entry(str(path), 1, found.st_size, max(found.st_mtime, found.st_ctime))

@@ -75,14 +75,14 @@ def select_new(entries: Sequence[Entry], cursor: str | None, now: float) -> Sele
     before: Mapping[str, object] = json.loads(cursor) if cursor else {}
     ready, waiting = [], []
     for entry in sorted(entries, key=lambda entry: entry.name):
-        still = before.get(entry.name) == _look(entry)
+        still = before.get(entry.name) == _appearance(entry)
         settled = not now - SETTLE_SECONDS < entry.newest <= now
         complete = entry.files > 0 and still and settled
         (ready if complete and len(ready) < CHUNK else waiting).append(entry)
     return Selection(
         tuple(ready),
         tuple(waiting),
-        canonical_json({entry.name: _look(entry) for entry in waiting}),
+        canonical_json({entry.name: _appearance(entry) for entry in waiting}),
     )
 
 
@@ -136,5 +136,5 @@ def new_domain_sensor(
     )
 
 
-def _look(entry: Entry) -> list[float]:
+def _appearance(entry: Entry) -> list[float]:
     return [entry.files, entry.size, entry.newest]

@@ -1,11 +1,29 @@
 """Deepward keeps deepfake detectors current.
 
-The rooms: `domains` (pictures on disk), `detectors`, `learning`, `evaluation`, `scoring`.
+    intake, pictures            what comes from outside, and what a picture is
+    domains, demo               data sets on disk, and some that are drawn
+    metrics                     intervals, metrics, calibration, thresholds
+    detectors, learning, loop   what judges, and how it learns
+    evaluation, scoring         how good it is; from a path to a verdict
+    crawling, knowledge         what is published about fakes
+    techniques, agents          ways of making fakes, and what agents write about them
+    synthesis                   labelled fakes of them
+    commands, cli               the command line
+    errors, files, home, progress, steps, versions   the ground that all stand on
+
 This package knows nothing of Dagster or MLflow; the folders beside `src/` orchestrate it.
 """
 
-from importlib.metadata import version
+from typing import Any
 
 __all__ = ["__version__"]
 
-__version__ = version("deepward")
+__version__: str
+
+
+def __getattr__(name: str) -> Any:
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version  # costs half of what `deepward --help` may take
+
+    return version("deepward")

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["Advance", "Progress", "log_lines", "no_progress", "progress_bars"]
 
@@ -46,6 +47,8 @@ def no_progress(advance: Advance) -> None:
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
     """Yields a callback that draws one bar per task on standard error, with time left."""
+    from tqdm import tqdm
+
     bars: dict[str, tqdm[NoReturn]] = {}
 
     def show(advance: Advance) -> None:

@@ -1,14 +1,20 @@
+import dagster as dg
+
 from dagster_project.definitions import defs
 from jobs import all_jobs
 
-ASSETS = {
-    "domain_manifest",
-    "domain_audit",
-    "baseline_detector",
-    "domain_metrics",
-    "metrics",
-    "evaluation_report",
-}
+GRAPH = defs.get_repository_def().asset_graph
+
+
+def leading_to(asset: str) -> set[str]:
+    """The asset and everything that it is made from, near and far."""
+    found: set[dg.AssetKey] = set()
+    waiting = [dg.AssetKey(asset)]
+    while waiting:
+        key = waiting.pop()
+        found.add(key)
+        waiting += GRAPH.get(key).parent_keys - found
+    return {key.to_user_string() for key in found}
 
 
 def selected(job: str) -> set[str]:
@@ -16,8 +22,15 @@ def selected(job: str) -> set[str]:
     return {key.to_user_string() for key in keys}
 
 
-def test_the_main_job_makes_everything() -> None:
-    assert selected("evaluate_domains") == ASSETS
+def test_the_main_job_makes_everything_that_the_report_is_made_from() -> None:
+    assert selected("evaluate_domains") == leading_to("evaluation_report")
+    assert selected("make_fewshot_set") < leading_to("fewshot_dataset")
+    assert selected("refresh_knowledge") == leading_to("vector_db")
+
+
+def test_every_asset_is_in_a_job() -> None:
+    every = {key.to_user_string() for key in GRAPH.executable_asset_keys}
+    assert every == set().union(*(selected(job.name) for job in all_jobs))
 
 
 def test_a_new_domain_neither_trains_nor_touches_what_all_domains_share() -> None:
