@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.checks import PROMPT_CHECKS, REPORT_CHECKS, prompt_checks, report_checks
-from assets.metadata import table
+from assets.metadata.attack_intelligence import prompt_metadata, report_metadata
 from assets.outcomes import artefact_facts
 from assets.partitions import technique_partitions
 from deepward.files import sha256_bytes, sha256_file
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 GROUP = "attack_intelligence"
 CODE = code_version("deepward.agents.brief", "deepward.agents.backends.table")
-MOST_CHARACTERS = 40_000  # of a report in metadata
 
 
 class BriefConfig(dg.Config):
@@ -103,14 +102,14 @@ def attack_intelligence(
         "attack_pattern_report",
         kept,
         ("report.md", "report.json", "attack_patterns.json"),
-        _report_metadata(facts),
+        report_metadata(facts),
         report_checks(facts, config.regions),
     )
     yield _result(
         "prompt_set",
         kept,
         ("prompts.json",),
-        _prompt_metadata(facts),
+        prompt_metadata(facts),
         prompt_checks(facts, config.prompts),
     )
 
@@ -157,29 +156,3 @@ def _result(
     return dg.MaterializeResult(
         asset_key=asset, metadata=metadata, data_version=version, check_results=checks
     )
-
-
-def _report_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
-    calls = facts["calls"]
-    columns = ["id", "region", "source_state", "target_state", "difficulty", "status", "chunk_ids"]
-    rows = [[_words(pattern[c]) for c in columns] for pattern in facts["patterns"]]
-    return {
-        "report": dg.MetadataValue.md(facts["report"][:MOST_CHARACTERS]),
-        "claims": facts["claims"],
-        "patterns": len(facts["patterns"]),
-        "attack_patterns": table(columns, rows),
-        "passages_cited": facts["cited"],
-        "calls": len(calls),
-        "tokens_in": sum(call.get("tokens_in") or 0 for call in calls),
-        "tokens_out": sum(call.get("tokens_out") or 0 for call in calls),
-    }
-
-
-def _prompt_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
-    columns = ["id", "region", "operation", "positive_prompt", "negative_prompt", "strength"]
-    rows = [[_words(spec[column]) for column in columns] for spec in facts["prompts"]]
-    return {"prompts": len(rows), "edit_specs": table(columns, rows)}
-
-
-def _words(value: Any) -> Any:
-    return ", ".join(value) if isinstance(value, list) else value

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.checks import AUDIT_CHECKS, audit_checks
-from assets.metadata import audit_metadata, manifest_metadata
+from assets.metadata.domains import audit_metadata, manifest_metadata
 from assets.outcomes import Outcome, domains_result, each_domain
 from assets.partitions import domain_partitions, every_domain_at_once
 from deepward.errors import DomainError

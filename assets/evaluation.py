@@ -24,7 +24,7 @@ from assets.findings import (
     report_data,
 )
 from assets.learning import baseline_detector
-from assets.metadata import domain_metadata, metrics_metadata, report_metadata
+from assets.metadata.evaluation import domain_metadata, metrics_metadata, report_metadata
 from assets.outcomes import Outcome, domains_result, each_domain, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
 from assets.transfer import transfer_matrix

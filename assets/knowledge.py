@@ -1,24 +1,18 @@
 """Knowledge: local documents and crawled pages become an index that answers with citations."""
 
 import time
-from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.checks import INDEX_CHECKS, index_checks
-from assets.metadata import table
+from assets.metadata.knowledge import crawl_metadata, index_metadata, inventory_metadata
 from assets.outcomes import Outcome, single_result
 from deepward.steps import Step
 from deepward.versions import code_version
 from resources import ArtifactStore, Knowledge, Reporting
 
-if TYPE_CHECKING:
-    from deepward.crawling import Crawled, CrawlReport
-    from deepward.knowledge.inventory import Inventory
-
 GROUP = "knowledge"
 CODE = code_version("deepward.knowledge.base", "deepward.crawling.crawl")
-MOST_ROWS = 100  # of a table in metadata
 
 
 class CrawlLimits(dg.Config):
@@ -70,7 +64,7 @@ def source_documents(
         Step("source_documents", {"files": inventory.content_hash}, {}, CODE),
         lambda path: inventory.write(path) or {"files": len(inventory.table)},
     )
-    shown = _inventory_metadata(inventory)
+    shown = inventory_metadata(inventory)
     return single_result(Outcome(kept, shown), seconds=time.monotonic() - begun)
 
 
@@ -112,7 +106,7 @@ def crawled_documents(
         ),
         lambda path: crawled.table.to_parquet(path) or {"addresses": len(crawled.table)},
     )
-    shown = _crawl_metadata(report, crawled)
+    shown = crawl_metadata(report, crawled)
     return single_result(Outcome(kept, shown), seconds=time.monotonic() - begun)
 
 
@@ -155,46 +149,7 @@ def vector_db(
     kept = store.ensure_json(
         "knowledge/index.json", Step("vector_db", {"passages": version}, {}, CODE), lambda: facts
     )
-    shown = {
-        **{f"{name}_documents": getattr(report, name) for name in ("new", "changed", "removed")},
-        "sentences_embedded": report.sentences,
-        "index": dg.MetadataValue.path(str(files.index)),
-        "set_aside": sum(inventory.quarantine().values()),
-        **facts["counts"],
-        "by_kind": table(["kind", "documents", "passages"], facts["kinds"]),
-    }
+    shown = index_metadata(report, inventory, files.index, facts)
     return single_result(
         Outcome(kept, shown), index_checks(facts), seconds=time.monotonic() - begun
     )
-
-
-def _inventory_metadata(inventory: "Inventory") -> dict[str, Any]:
-    usable = inventory.usable
-    shown: dict[str, Any] = {
-        "files": len(inventory.table),
-        "documents": len(usable),
-        "pages": int(usable["pages"].sum()),
-        "set_aside": len(inventory.table) - len(usable),
-        "origins": table(
-            ["origin", "documents"], usable["origin"].value_counts().sort_index().items()
-        ),
-    }
-    if len(inventory.table) > len(usable):
-        shown["set_aside_because"] = table(["reason", "files"], inventory.quarantine().items())
-        rows = inventory.table[inventory.table["quarantine"].notna()].head(MOST_ROWS)
-        columns = ["source", "quarantine", "detail"]
-        shown["set_aside_files"] = table(columns, rows[columns].values.tolist())
-    return shown
-
-
-def _crawl_metadata(report: "CrawlReport", crawled: "Crawled") -> dict[str, Any]:
-    facts = report.as_dict()
-    shown = {name: value for name, value in facts.items() if isinstance(value, int | float)}
-    for name in ("refused", "failed", "unreadable"):
-        if facts[name]:
-            shown[f"{name}_because"] = table(["reason", "pages"], facts[name].items())
-    if len(report.sources):
-        rows = report.sources.astype(object).where(report.sources.notna(), None).head(MOST_ROWS)
-        shown["sources"] = table(list(rows.columns), rows.values.tolist())
-    shown["addresses"] = len(crawled.table)
-    return shown

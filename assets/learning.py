@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
-from assets.metadata import detector_metadata
+from assets.metadata.evaluation import detector_metadata
 from assets.outcomes import Outcome, single_result
 from deepward.errors import TrainingError
 from deepward.home import DEFAULT_DETECTOR

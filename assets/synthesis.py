@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.attack_intelligence import brief_folder
 from assets.checks import FEWSHOT_CHECKS, fewshot_checks
-from assets.metadata import picture, table
+from assets.metadata.synthesis import fewshot_metadata
 from assets.outcomes import Outcome, single_result
 from assets.partitions import domain_partitions, technique_partitions
 from deepward.errors import DomainError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 GROUP = "synthesis"
 CODE = code_version("deepward.synthesis", "deepward.domains.audit", "deepward.domains.scan")
 PREFIX = "fewshot_"
-MONTAGE_WIDTH = 480
 
 
 class FewshotConfig(dg.Config):
@@ -108,7 +107,7 @@ def fewshot_dataset(
         link = domains.folder / f"{PREFIX}{technique}"
         if not os.path.lexists(link):
             link.symlink_to(kept.path, target_is_directory=True)
-    made = Outcome(kept, _metadata(kept.path, kept.card.summary, base))
+    made = Outcome(kept, fewshot_metadata(kept.path, kept.card.summary, base))
     return single_result(made, fewshot_checks(kept.card.summary, _audit(store, kept.path)))
 
 
@@ -174,39 +173,3 @@ def _audit(store: ArtifactStore, folder: Path) -> dict[str, Any]:
     from deepward.domains import audit_domain
 
     return audit_domain(_scan(store, folder)).as_dict()
-
-
-def _metadata(folder: Path, summary: dict[str, Any], base: Path) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "fakes": summary["made"],
-        "rejected": summary["rejected"],
-        "base_domain": base.name,
-        "engines": table(["engine", "fakes"], summary["engines"].items()),
-        "asked_techniques": table(["technique", "fakes"], summary["asked_techniques"].items()),
-        "asked_operations": table(["operation", "fakes"], summary["asked_operations"].items()),
-        "splits": table(["split", "fakes"], summary["splits"].items()),
-        "montage": dg.MetadataValue.path(str(folder / "montage.png")),
-    }
-    if summary["stand_ins"]:
-        shown["stood_in"] = "\n".join(summary["stand_ins"])
-    if summary["reasons"]:
-        shown["rejected_because"] = table(["reason", "samples"], summary["reasons"].items())
-    if (folder / "montage.png").is_file():
-        shown["figure_montage"] = picture(
-            _small(folder / "montage.png"), "original, mask, fake, difference"
-        )
-    return shown
-
-
-def _small(path: Path) -> bytes:
-    """The montage as a JPEG that fits into metadata."""
-    import io
-
-    from PIL import Image
-
-    with Image.open(path) as image:
-        shown = image.convert("RGB")
-        shown.thumbnail((MONTAGE_WIDTH, 4 * MONTAGE_WIDTH))
-        buffer = io.BytesIO()
-        shown.save(buffer, "JPEG", quality=80)
-        return buffer.getvalue()

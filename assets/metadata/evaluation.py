@@ -1,77 +1,19 @@
-"""What Dagster's pages show of an artefact: scalars that can be plotted, tables, pictures."""
+"""What is shown of detectors: what they learned from, how good they are, and the report."""
 
-import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.metadata import interval_text, picture, table
+
 if TYPE_CHECKING:
     from assets.findings import Measured
-    from deepward.domains import Manifest, PixelCache
+    from deepward.domains import Manifest
     from deepward.evaluation import DomainMetrics, TransferMatrix
     from deepward.steps import Artefact
 
-MOST_BYTES = 100_000  # of one picture: metadata live in Dagster's database
 HEADLINES = ("auc", "ap", "eer", "balanced_accuracy", "recall_real", "recall_fake")
-
-
-def picture(data: bytes, words: str) -> dg.MarkdownMetadataValue:
-    """A PNG or JPEG inside Markdown, the only way for Dagster to show one."""
-    if len(data) > MOST_BYTES:
-        return dg.MetadataValue.md(f"{words}: {len(data)} bytes, too large to be shown here.")
-    kind = "png" if data.startswith(b"\x89PNG") else "jpeg"
-    return dg.MetadataValue.md(
-        f"![{words}](data:image/{kind};base64,{base64.b64encode(data).decode()})"
-    )
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MarkdownMetadataValue:
-    """A table in Markdown."""
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
-    return dg.MetadataValue.md("\n".join(lines))
-
-
-def manifest_metadata(manifest: "Manifest", pixels: "PixelCache") -> dict[str, Any]:
-    """Counts, reasons for quarantine, and a montage of a domain."""
-    from deepward.evaluation.montage import sample_montage
-
-    counts = manifest.counts()
-    aside = counts.pop("quarantined")
-    usable = manifest.usable()
-    shown: dict[str, Any] = {
-        "files": len(manifest.table),
-        "usable_real": int((usable["label"] == 0).sum()),
-        "usable_fake": int((usable["label"] == 1).sum()),
-        "set_aside": sum(aside.values()),
-        "splits": table(["split", "real", "fake"], [[s, *n.values()] for s, n in counts.items()]),
-        "splits_come_from": "folders" if manifest.declared_splits else "hash of the group",
-    }
-    if aside:
-        shown["set_aside_because"] = table(["reason", "files"], aside.items())
-    if len(usable):
-        images = _Lazily(pixels, list(usable["content_hash"]))
-        montage = sample_montage(images, usable["label"].to_numpy())
-        shown["figure_pictures"] = picture(montage, "some pictures of the domain")
-    return shown
-
-
-def audit_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What tells the label besides the picture."""
-    shown: dict[str, Any] = {
-        "flagged": facts["flagged"],
-        "finding": facts["reason"],
-        "real_files_audited": facts["n_real"],
-        "fake_files_audited": facts["n_fake"],
-    }
-    if facts["auc"] is not None:
-        shown["shortcut_auc"] = round(facts["auc"], 4)
-        shown["shortcut_auc_interval"] = _interval(facts["auc_interval"])
-    if facts["features"]:
-        rows = sorted(facts["features"].items(), key=lambda item: -abs((item[1] or 0.5) - 0.5))
-        shown["by_feature"] = table(["feature alone", "AUC"], rows)
-    return shown
 
 
 def detector_metadata(
@@ -103,7 +45,7 @@ def domain_metadata(found: "DomainMetrics", pictures: Mapping[str, bytes]) -> di
         if flat[name] is not None
     }
     rows = [
-        [name, flat[name], _interval(flat[f"{name}_interval"])]
+        [name, flat[name], interval_text(flat[f"{name}_interval"])]
         for name in flat
         if f"{name}_interval" in flat and flat[name] is not None
     ]
@@ -171,27 +113,3 @@ def matrix_table(matrix: "TransferMatrix") -> dg.MarkdownMetadataValue:
         for name, cells in zip(matrix.rows, matrix.cells, strict=True)
     ]
     return table([f"{matrix.row_title} \\ {matrix.column_title}", *matrix.columns], rows)
-
-
-class _Lazily(Sequence[Any]):
-    """Pictures that are read from the cache when they are looked at."""
-
-    def __init__(self, pixels: "PixelCache", names: Sequence[str]) -> None:
-        self._pixels, self._names = pixels, names
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._pixels[self._names[index]]
-
-
-def _interval(interval: Sequence[float] | None) -> str:
-    return "" if interval is None else f"{interval[0]:.3f} – {interval[1]:.3f}"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    text = f"{value:.3f}" if isinstance(value, float) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
