@@ -23,13 +23,17 @@ Run = Callable[..., dg.ExecuteInProcessResult]
 
 @dataclass(frozen=True)
 class Finished:
-    """Two runs of the main job over the same domains; contents of home after each."""
+    """Two runs of the main job over the same domains, with the contents of home after each.
+
+    Then a third, after a picture of a domain went that nothing is trained on.
+    """
 
     home: Path
     first: dg.ExecuteInProcessResult
     second: dg.ExecuteInProcessResult
     before: dict[str, str]
     after: dict[str, str]
+    third: dg.ExecuteInProcessResult
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +68,9 @@ def finished(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
         first = execute(instance)
         before = hashes(folder / "home")
         second = execute(instance)
-        return Finished(folder / "home", first, second, before, hashes(folder / "home"))
+        after = hashes(folder / "home")
+        next((folder / "domains" / "demo_camera_only" / "test" / "0_real").iterdir()).unlink()
+        return Finished(folder / "home", first, second, before, after, execute(instance))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def evaluated(request: pytest.FixtureRequest) -> Callable[..., DomainMetrics]:
     return lambda detector, data: evaluate_detector(detector, data, NASTY, "test", resamples=20)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def found(
     detector: Any, invented: Callable[..., Any], evaluated: Callable[..., DomainMetrics]
 ) -> DomainMetrics:

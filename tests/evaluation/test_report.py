@@ -171,7 +171,9 @@ def test_pictures_without_figures_and_data_without_pictures_are_fine(data: Repor
 def test_detectors_stand_side_by_side_and_a_domain_that_one_lacks_is_said(
     data: ReportData,
 ) -> None:
-    [champion] = data.detectors
+    [shown] = data.detectors
+    bare = [replace(found, scores=None) for found in shown.domains[1:]]  # figures take seconds
+    champion = replace(shown, domains=[shown.domains[0], *bare])
     challenger = replace(
         champion,
         name="challenger",
