@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from deepward.detectors import DETECTORS, Detector, decide
+from deepward.detectors import DETECTORS, Descriptions, Detector, decide
 from deepward.domains import ImageSet, build_cache, load_images, scan_domain
 from deepward.learning import TrainingConfig, train_detector
 from deepward.metrics.ranking import paired_auc_difference, ranking_metrics
@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--detectors", default="default,resnet18_rgb,npr")
     parser.add_argument("--minutes", type=float, default=4.0)
     parser.add_argument("--splits", type=int, default=5)
+    parser.add_argument("--descriptions", type=Path, help="a store to use again")
     options = parser.parse_args()
     if options.domains is None or options.domain is None:
         print("benchmarks/detectors.py needs --domains DIR and --domain NAME: nothing measured.")
@@ -83,13 +84,16 @@ def main() -> None:
         data = whole(options.domains / options.domain, Path(folder))
         unseen = options.unseen and whole(options.domains / options.unseen, Path(folder))
         reals = options.reals and whole(options.domains / options.reals, Path(folder))
+        store = Descriptions(options.descriptions or Path(folder) / "rows.db")
         for split in range(options.splits):
             train, val, test = split_by_group(data, split)
             for name in names:
                 begun = time.monotonic()
                 config = TrainingConfig(detector=name, minutes=options.minutes, seed=split)
                 with progress_bars() as progress:
-                    detector = train_detector(config, train, val, progress=progress)
+                    detector = train_detector(
+                        config, train, val, descriptions=store, progress=progress
+                    )
                 row: dict[str, object] = {"split": split, "detector": name}
                 row["minutes"] = round((time.monotonic() - begun) / 60, 2)
                 row[options.domain] = aucs(detector, test)

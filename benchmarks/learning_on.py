@@ -76,7 +76,7 @@ def main() -> None:
 def read(roots: Sequence[Path], wanted: Sequence[str] | None, scratch: Path) -> Sets:
     folders = []
     for root in roots:
-        inside = [] if (root / "train").is_dir() else list(find_domains(root).values())
+        inside = [] if (root / "train").is_dir() else [root / name for name in find_domains(root)]
         folders += inside or [root]
     sets: Sets = {}
     for folder in folders:

@@ -138,7 +138,7 @@ def test_few_samples_move_no_old_domain_far(detector: Detector) -> None:
 
 def test_too_few_validation_reals_are_refused_with_the_number_needed() -> None:
     with pytest.raises(TrainingError, match="at least 19 real"):
-        train_detector(TrainingConfig(detector="quick"), striped_images(20), striped_images(20))
+        train_detector(TrainingConfig(detector="quick"), striped_images(12), striped_images(12))
 
 
 def test_an_unknown_detector_and_two_budgets_are_wrong_use() -> None:

@@ -204,12 +204,12 @@ def _familiarity(
 def _check(train: ImageSet, val: ImageSet, rate: float) -> None:
     if not len(train):
         raise TrainingError("There are no training pictures.")
-    reals, fakes = (int((val.labels == label).sum()) for label in (0, 1))
+    reals, fakes = (int((train.labels == k).sum() + (val.labels == k).sum()) for k in (0, 1))
     if reals < fewest_reals(rate) or fakes < 1:
         raise TrainingError(
-            f"Validation has {reals} real and {fakes} fake pictures; a threshold for a "
+            f"There are {reals} real and {fakes} fake pictures to learn from; a threshold for a "
             f"false-positive rate of {rate:g} needs at least {fewest_reals(rate)} real and 1 fake. "
-            "Give more validation pictures or a higher rate."
+            "Give more pictures or a higher rate."
         )
 
 
