@@ -1,4 +1,4 @@
-"""Training speed of the default network, beside bare forward-backward and the machine's GEMM rate.
+"""Training speed of the residual network, beside bare forward-backward and the machine's GEMM rate.
 
     python benchmarks/training.py [--steps 40]
 
@@ -10,19 +10,18 @@ import argparse
 import statistics
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from deepward.detectors import DETECTORS, Network, NetworkConfig
-from deepward.learning import BalancedSampler
-from deepward.learning.training import crop_batches, mixed_cross_entropy
-from deepward.loop import LoopConfig, fit
+from deepward.detectors.members.network import Network, NetworkConfig
+from deepward.detectors.members.network_member import look
+from deepward.learning.batches import CropBatches, CropConfig
+from deepward.learning.terms import cross_entropy
+from deepward.loop import Batch, LoopConfig, Shared, fit
 from tests.drawn import striped_images
 
 ROUNDS = 5
@@ -38,39 +37,50 @@ def gemm_rate(side: int = 2048) -> float:
     return 4 * 2 * side**3 / (time.perf_counter() - begun)
 
 
-def bare_rate(network: nn.Module, batch: dict[str, torch.Tensor], steps: int) -> float:
+def loss_of(network: Network, batch: Batch) -> torch.Tensor:
+    """What a training step minimises."""
+    return cross_entropy(Shared(network, batch, look(network, batch), 0))
+
+
+def bare_rate(network: Network, batch: Batch, steps: int) -> float:
     """Images per second of forward, backward and AdamW on one batch in memory."""
     optimizer = torch.optim.AdamW(network.parameters(), 1e-4)
     network.train()
     begun = time.perf_counter()
     for _ in range(steps):
-        loss = mixed_cross_entropy(network, batch)
+        loss = loss_of(network, batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-    return steps * len(batch["labels"]) / (time.perf_counter() - begun)
+    return steps * len(batch["targets"]) / (time.perf_counter() - begun)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=40, help="training steps in each round")
     steps = parser.parse_args().steps
-    member = next(m for m in DETECTORS["default"].members if isinstance(m, NetworkConfig))
+    member = NetworkConfig(name="residual")
     data = striped_images(400, side=member.crop)
-    batches = crop_batches(data, BalancedSampler(data, 0), member, 0)
-    batch = dict(batches(0))
+    crops = CropConfig(member.crop, member.jitter, member.batch_size)
+    with CropBatches(data, crops, 0) as batches:
+        measure(member, batches, steps)
+
+
+def measure(member: NetworkConfig, batches: CropBatches, steps: int) -> None:
+    """Prints the table."""
+    batch = batches(0)
     network = Network(member)
     with FlopCounterMode(display=False) as counter:
-        mixed_cross_entropy(network, batch).backward()
+        loss_of(network, batch).backward()
     per_image = counter.get_total_flops() / member.batch_size
     bare_rate(network, batch, 3)  # warm up
     loop, bare, gemm = [], [], []
     for _ in range(ROUNDS):
         gemm.append(gemm_rate())
         bare.append(bare_rate(network, batch, steps))
-        config = replace(LoopConfig(), steps=steps)
+        config = LoopConfig(steps=steps)
         begun = time.perf_counter()
-        fit(network, batches, {"loss": mixed_cross_entropy}, config)
+        fit(network, batches, {"loss": cross_entropy}, config, forward=look)
         loop.append(steps * member.batch_size / (time.perf_counter() - begun))
     trained, bared, rate = map(statistics.median, (loop, bare, gemm))
     print(f"training loop, augmented pictures   {trained:8.1f} images/s")

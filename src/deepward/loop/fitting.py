@@ -111,19 +111,12 @@ def fit(
     with closing(_stream(batches, state.step, device)) as stream:
         while (share := config.share_done(state.step, state.seconds)) < 1.0 and not stopped():
             begun = time.monotonic()
-            batch = {k: v.to(device, non_blocking=True) for k, v in next(stream).items()}
             for group in state.optimizer.param_groups:
                 group["lr"] = config.rate(share)
-            model.train()
-            with _seeded(config.seed * 1_000_003 + state.step, device):  # dropout and the like
-                values = descend(
-                    Step(model, batch, state.step, state.optimizer, config, forward, terms)
-                )
-            if not math.isfinite(sum(values.values())):
-                raise TrainingError(
-                    f"Training diverged at step {state.step}: {dict(values)}. Lower the learning "
-                    f"rate (now {config.learning_rate})."
-                )
+            batch = {k: v.to(device, non_blocking=True) for k, v in next(stream).items()}
+            values = _descended(
+                Step(model, batch, state.step, state.optimizer, config, forward, terms), descend
+            )
             state.advance()
             for name, value in values.items():
                 recent[name] = recent.get(name, value) + 0.1 * (value - recent.get(name, value))
@@ -141,6 +134,20 @@ def fit(
         state.save(checkpoint, purpose)
     state.finish()
     return FitResult(state.step, state.seconds, recent, state.best, stopped())
+
+
+def _descended(step: Step[T], descend: Descend[T]) -> Mapping[str, float]:
+    """The value of each loss, after the model has moved."""
+    step.model.train()
+    device = next(step.model.parameters()).device
+    with _seeded(step.config.seed * 1_000_003 + step.number, device):  # dropout and the like
+        values = descend(step)
+    if not math.isfinite(sum(values.values())):
+        raise TrainingError(
+            f"Training diverged at step {step.number}: {dict(values)}. Lower the learning rate "
+            f"(now {step.config.learning_rate})."
+        )
+    return values
 
 
 def _stream(
