@@ -1,5 +1,6 @@
 """Groups, copies and derived splits."""
 
+import io
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from deepward.domains import SPLITS, scan_domain
 from deepward.domains.splits import SPLIT_SHARES, split_of_group
+from deepward.pictures.copies import is_re_encoding
 from deepward.pictures.hashes import (
     COARSE_LIMIT,
     FINE_LIMIT,
@@ -109,6 +111,45 @@ def test_the_test_split_is_never_thinned_by_copies_elsewhere(domain, draw, save)
     assert after.counts()["quarantined"] == {"duplicate_across_splits": 8}
 
 
+def test_mirrored_and_turned_copies_never_cross_derived_splits(tmp_path, draw, save):
+    for number in range(16):
+        image = draw(number, (120, 96))
+        for turn in range(8):
+            made = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if turn % 2 else image
+            made = made.rotate(90 * (turn // 2), expand=True)
+            suffix, options = [("jpg", {"quality": 45}), ("webp", {"quality": 70})][turn % 2]
+            save(made, tmp_path / "0_real" / f"{turn}x{number:02d}.{suffix}", **options)
+    rows = rows_of(tmp_path)
+    assert rows["quarantine"].isna().all()
+    base = rows.index.str.extract(r"x(\d+)", expand=False)
+    assert (rows.groupby(base)["group"].nunique() == 1).all()
+    assert rows["group"].nunique() == 16
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_one_picture_saved_anew_under_the_other_label_is_set_aside_and_an_edit_is_kept(
+    tmp_path, draw, save, declared
+):
+    real, fake = ("train/0_real", "test/1_fake") if declared else ("0_real", "1_fake")
+    turned = [Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_90]
+    for number in range(6):
+        image = draw(number, 128)
+        save(image, tmp_path / real / f"r{number}.jpg", quality=90)
+        if number < 4:  # the same picture: as JPEG, mirrored or turned, as WebP
+            copy = image.transpose(turned[number - 1]) if number in (1, 2) else image
+            kind = "webp" if number == 3 else "jpg"
+            save(copy, tmp_path / fake / f"f{number}.{kind}", quality=60)
+        else:  # something in it was changed
+            forged = image.copy()
+            forged.paste(draw(100 + number, 16), (50, 50))
+            save(forged, tmp_path / fake / f"f{number}.jpg", quality=90)
+    rows = rows_of(tmp_path)
+    for path, reason in rows["quarantine"].items():
+        disputed = int(path.rpartition(".")[0][-1]) < 4
+        assert reason == "duplicate_with_other_label" if disputed else reason != reason, path
+    assert rows["group"].nunique() == 6
+
+
 def test_near_pairs_finds_what_all_pairs_finds():
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**63, (300, 4), dtype=np.uint64)
@@ -174,3 +215,38 @@ def test_a_flat_domain_scans_to_the_same_rows_from_memory_and_afresh(tmp_path, d
     again = scan_domain(tmp_path / "flat", state=tmp_path / "state")
     assert len(again.table) == len(first.table) + 1
     assert again.table.equals(scan_domain(tmp_path / "flat").table)
+
+
+def test_edits_that_synthesis_makes_stay_beside_their_originals_and_copies_do_not(draw):
+    """The rule itself: what encoding explains, and what it does not."""
+
+    def saved(image, kind="JPEG", **options):
+        buffer = io.BytesIO()
+        image.save(buffer, kind, **options)
+        return buffer.getvalue()
+
+    for seed in range(4):
+        noise = np.random.default_rng(seed).normal(0, 5, (128, 128, 3))
+        grainy = np.clip(np.asarray(draw(seed, 128)) + noise, 0, 255)
+        image = Image.fromarray(grainy.astype(np.uint8))
+        first = saved(image, quality=90)
+        decoded = Image.open(io.BytesIO(first))
+        for copy in (
+            saved(decoded, quality=30),
+            saved(decoded, quality=75, subsampling=0, progressive=True),
+            saved(decoded, "PNG"),
+            saved(decoded, "WEBP", quality=60),
+            saved(image, quality=60),
+            saved(decoded.transpose(Image.Transpose.TRANSVERSE), quality=70),
+        ):
+            assert is_re_encoding(first, copy) and is_re_encoding(copy, first)
+        pixels = np.asarray(decoded).astype(np.float64)
+        pixels[40:80, 40:80] = pixels[40:80, 40:80] * 0.9 + 22  # a tone that blends in
+        small = decoded.resize((85, 85), Image.Resampling.BICUBIC)
+        for changed in (
+            saved(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), quality=90),
+            saved(small.resize((128, 128), Image.Resampling.BICUBIC), quality=90),
+            saved(small, quality=90),
+            saved(draw(seed + 50, 128), quality=90),
+        ):
+            assert not is_re_encoding(first, changed)

@@ -16,6 +16,7 @@ import numpy as np
 from deepward.errors import UnreadableImage
 from deepward.files import sha256_bytes
 from deepward.pictures.containers import EXTENSIONS
+from deepward.pictures.copies import is_re_encoding
 from deepward.pictures.crops import judged_part
 from deepward.pictures.decode import decode_image, read_bytes
 from deepward.pictures.hashes import perceptual_hash
@@ -24,6 +25,7 @@ from deepward.pictures.keypoints import Sight, describe_keypoints, see, show_sam
 __all__ = [
     "MEASURED",
     "MINIMUM_SIDE",
+    "are_one_picture",
     "compare_files",
     "decode_into",
     "measure_file",
@@ -88,6 +90,15 @@ def compare_files(paths: list[str]) -> bool:
     cv2.setNumThreads(0)
     try:
         return show_same_place(*map(_see_file, paths))
+    except (UnreadableImage, MemoryError):
+        return False
+
+
+def are_one_picture(paths: list[str]) -> bool:
+    """Says whether two files hold one picture up to encoding; False when one is gone."""
+    cv2.setNumThreads(0)
+    try:
+        return is_re_encoding(*(read_bytes(path) for path in paths))
     except (UnreadableImage, MemoryError):
         return False
 

@@ -22,12 +22,13 @@ from deepward.domains.layout import ListedFile, has_declared_splits, list_files
 from deepward.domains.manifest import MANIFEST_SCHEMA, Manifest, to_pandas
 from deepward.domains.measure import (
     MEASURED,
+    are_one_picture,
     compare_files,
     measure_file,
     measure_with_landmarks,
 )
 from deepward.domains.metadata import NO_METADATA, FileFacts, Metadata, read_metadata
-from deepward.domains.splits import arrange
+from deepward.domains.splits import Looks, arrange
 from deepward.files import sha256_bytes
 from deepward.intake.memory import Memory
 from deepward.intake.pool import Failure, run_tasks
@@ -42,6 +43,7 @@ __all__ = ["scan_domain", "scan_files"]
 
 # Another decoder may decode differently.
 _LIBRARIES = f"Pillow {PIL.__version__}, OpenCV {cv2.__version__}, NumPy {np.__version__}"
+_Pair = tuple[int, int]
 _REMEMBERED = (*MEASURED, "landmarks")
 
 
@@ -116,8 +118,19 @@ def scan_files(
             return Manifest(name, folder, to_pandas(table), declared, tuple(strays))
         measured = _measure(name, folder, files, paths, function, memory, workers, progress)
         table = _assemble(files, paths, measured, facts)
-        crops = [] if declared else _find_crops(name, folder, files, measured, workers, progress)
-        frame = arrange(to_pandas(table), declared, [group for _, group in facts], crops)
+        frame = to_pandas(table)
+        looks = Looks.of(frame)
+
+        def agreeing(task: str, same: Callable[[list[str]], bool], pairs: list[_Pair]) -> Any:
+            return _agreeing(f"{task} {name}", same, pairs, folder, files, workers, progress)
+
+        crops: list[_Pair] = []
+        if not declared:
+            kept = [base64.b64decode(row["landmarks"] or "") for row in measured]
+            crops = agreeing("find crops", compare_files, crop_candidates(kept))
+        disputed = agreeing("check labels", are_one_picture, looks.across_labels(frame))
+        groups = [group for _, group in facts]
+        frame = arrange(frame, looks, declared, groups, crops, disputed)
         table = pa.Table.from_pandas(frame, schema=MANIFEST_SCHEMA, preserve_index=False)
         if not any(row["quarantine"] in TRANSIENT for row in measured):
             written = pa.BufferOutputStream()
@@ -173,24 +186,24 @@ def _measure(
     return [row for row in measured if row is not None]
 
 
-def _find_crops(
-    name: str,
+def _agreeing(
+    task: str,
+    same: Callable[[list[str]], bool],
+    pairs: list[_Pair],
     folder: Path,
     files: list[ListedFile],
-    measured: list[dict[str, Any]],
     workers: int | None,
     progress: Progress,
-) -> list[tuple[int, int]]:
-    """Pairs of files (by number) that show the same place of one base image."""
-    pairs = crop_candidates([base64.b64decode(row["landmarks"] or "") for row in measured])
+) -> list[_Pair]:
+    """The pairs of files (by number) of which `same` says so."""
     root = os.path.realpath(folder)
     tasks = [[os.path.join(root, files[number].path) for number in pair] for pair in pairs]
     found = []
-    with closing(run_tasks(compare_files, tasks, workers=workers)) as results:
-        for done, (number, same) in enumerate(results, start=1):
-            if same is True:
+    with closing(run_tasks(same, tasks, workers=workers)) as results:
+        for done, (number, answer) in enumerate(results, start=1):
+            if answer is True:
                 found.append(pairs[number])
-            progress(Advance(f"find crops {name}", done, len(tasks), "pair"))
+            progress(Advance(task, done, len(tasks), "pair"))
     return sorted(found)
 
 

@@ -2,22 +2,26 @@
 
 A group is one base image with everything made from it. Two pictures fall into one group when
 - `metadata` names the same group for both,
-- their bytes are the same, or they look alike (`perceptual`: re-encoded, resized, toned),
-- one is a crop of the other (`landmarks`; searched for in flat domains, where splits are derived),
+- their bytes are the same, or they look alike (`hashes`: re-encoded, resized, toned, mirrored,
+  turned by quarters),
+- one is a crop of the other (`keypoints`; searched for in flat domains, where splits are derived),
 - their names say so: `x_crop2.jpg`, `x-copy.png` or `x (1).jpg` beside an `x.jpg` in one folder.
 
 Copies are set aside, never both kept where they could leak or count twice:
-- same bytes under both labels: all of them, `duplicate_with_other_label`;
+- same bytes, or the same picture saved anew (`copies`), under both labels: all of them,
+  `duplicate_with_other_label`;
 - same bytes, or looking alike under the same label, in two declared splits: test stays, then val;
   the others are `duplicate_across_splits`;
 - same bytes inside one split: the first by path stays, the others are `duplicate`.
-Pictures that look alike under different labels are both kept: a fake made by a local change looks
-like its real original, and that is what a detector has to tell apart. They share a group.
+Other pictures that look alike under different labels are both kept: a fake made from a real looks
+like it, and that is what a detector has to tell apart. They share a group.
 """
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -29,9 +33,10 @@ from deepward.domains.layout import SPLITS
 from deepward.files import sha256_bytes
 from deepward.pictures.hashes import near_pairs, read_hashes
 
-__all__ = ["SPLIT_SHARES", "arrange", "split_of_group"]
+__all__ = ["SPLIT_SHARES", "Looks", "arrange", "split_of_group"]
 
 SPLIT_SHARES: dict[str, float] = {"train": 0.6, "val": 0.2, "test": 0.2}
+_MOST_COMPARED = 8  # pictures of the other label that one is compared with, pixel by pixel
 _DERIVED_NAME = re.compile(
     r"(.+?)(?:[ _.-]+(?:crop(?:ped)?|copy|resized?|scaled?|jpe?g|q|quality|recompressed"
     r"|flip(?:ped)?|rot(?:ated)?|thumb(?:nail)?)[ _-]?\d*| ?\(\d+\))+"
@@ -48,33 +53,81 @@ def split_of_group(group: str) -> str:
     return SPLITS[-1]
 
 
+@dataclass(frozen=True)
+class Looks:
+    """Which usable pictures look alike.
+
+    Attributes:
+        good: (G,) numbers of the rows that are usable so far.
+        look_of: (G,) number of the look of each.
+        pairs: (P, 2) looks that are near each other.
+        count: of the looks.
+    """
+
+    good: NDArray[np.int64]
+    look_of: NDArray[np.int64]
+    pairs: NDArray[np.int64]
+    count: int
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> "Looks":
+        """Compares the rows by `perceptual_hash`; quarantined ones are left out."""
+        good = np.flatnonzero(rows["quarantine"].isna().to_numpy())
+        hashes = read_hashes(rows["perceptual_hash"].iloc[good].tolist())
+        looks, look_of = np.unique(hashes, axis=0, return_inverse=True)
+        return cls(good, look_of.reshape(-1), near_pairs(looks), len(looks))
+
+    def across_labels(self, rows: pd.DataFrame) -> list[tuple[int, int]]:
+        """Pairs of rows (real, fake) that look alike; few for each, as looks may be very common."""
+        labels = rows["label"].to_numpy(dtype=np.int64, na_value=-1)
+        members: dict[int, tuple[list[int], list[int]]] = {}
+        for row, look in zip(self.good.tolist(), self.look_of.tolist(), strict=True):
+            members.setdefault(look, ([], []))[labels[row]].append(row)
+        own = [(look, look) for look in members]
+        found: set[tuple[int, int]] = set()
+        taken: Counter[int] = Counter()
+        for first, second in [*own, *self.pairs.tolist()]:
+            for one, other in ((first, second), (second, first)):
+                for real in members[one][0]:
+                    for fake in members[other][1]:
+                        if taken[fake] == _MOST_COMPARED:
+                            continue
+                        if taken[real] == _MOST_COMPARED:
+                            break
+                        if (real, fake) not in found:
+                            found.add((real, fake))
+                            taken.update((real, fake))
+        return sorted(found)
+
+
 def arrange(
     rows: pd.DataFrame,
+    looks: Looks,
     declared: bool,
     named_groups: Sequence[str | None],
-    more_pairs: Iterable[tuple[int, int]] = (),
+    crops: Iterable[tuple[int, int]] = (),
+    contradictions: Iterable[tuple[int, int]] = (),
 ) -> pd.DataFrame:
     """Fills `group`, `split` and `quarantine` of a manifest's rows, sorted by path.
 
     Args:
-        rows: `path`, `content_hash`, `perceptual_hash`, `label`, `split` (declared), `quarantine`.
+        rows: `path`, `content_hash`, `label`, `split` (declared), `quarantine`.
+        looks: of these rows.
         declared: whether the splits are the folder's own.
         named_groups: per row the group that the metadata names, or None.
-        more_pairs: numbers of rows known to show the same base image (crops).
+        crops: numbers of rows known to show the same base image.
+        contradictions: numbers of rows that hold one picture under two labels.
     """
-    good = np.flatnonzero(rows["quarantine"].isna().to_numpy())
-    hashes = read_hashes(rows["perceptual_hash"].iloc[good].tolist())
-    looks, look_of = np.unique(hashes, axis=0, return_inverse=True)
-    look_of = look_of.reshape(-1)  # (G,) number of the look of each good row
-    look_pairs = near_pairs(looks)
+    good, look_of = looks.good, looks.look_of
     contents = rows["content_hash"].to_numpy(dtype=object)[good]
     paths = rows["path"].to_numpy(dtype=object)[good]
     names = np.array(named_groups, dtype=object)[good]
     place = {int(row): number for number, row in enumerate(good)}
-    pairs = [_representatives(look_of, len(looks))[look_pairs], _chain(look_of), _chain(contents)]
+    pairs = [_representatives(look_of, looks.count)[looks.pairs]]
+    pairs += [_chain(look_of), _chain(contents)]
     pairs += [_chain(names), _chain(_stems(paths))]
-    crops = [(place[a], place[b]) for a, b in more_pairs if a in place and b in place]
-    pairs.append(np.array(crops, dtype=np.int64).reshape(-1, 2))
+    known = [(place[a], place[b]) for a, b in crops if a in place and b in place]
+    pairs.append(np.array(known, dtype=np.int64).reshape(-1, 2))
     groups = _name_groups(np.concatenate(pairs), contents, names)
 
     rows = rows.copy()
@@ -91,9 +144,11 @@ def arrange(
     quarantine = rows["quarantine"].to_numpy(dtype=object).copy()
     quarantine[quarantine != quarantine] = None
     quarantine[good] = _exact_copies(contents, labels, ranks)
+    disputed = set(rows["content_hash"].iloc[[row for pair in contradictions for row in pair]])
+    quarantine[good[[content in disputed for content in contents]]] = "duplicate_with_other_label"
     if declared:
         kept = np.flatnonzero([reason is None for reason in quarantine[good]])
-        leaking = _alike_in_later_split(look_of[kept], labels[kept], ranks[kept], look_pairs)
+        leaking = _alike_in_later_split(look_of[kept], labels[kept], ranks[kept], looks.pairs)
         quarantine[good[kept[leaking]]] = "duplicate_across_splits"
     rows["quarantine"] = pd.array(quarantine, dtype="str")
     return rows

@@ -42,7 +42,7 @@ REASONS: dict[str, str] = {
     # what comparing it with others shows
     "duplicate": "same bytes as an earlier file of the same split and label",
     "duplicate_across_splits": "copy or re-encoding of a picture in a split tested later",
-    "duplicate_with_other_label": "same bytes stand under the other label too",
+    "duplicate_with_other_label": "the same picture, saved anew or not, has the other label too",
     # in tables of earlier versions
     "decoder_crashed": "crashed the process that read it",
     "decoder_hung": "was not read within the time allowed",
