@@ -31,7 +31,7 @@ def edited(tmp_path: Path, file: str, module: str) -> bool:
     ("module", "file"),
     [
         ("deepward.learning.train_detector", "learning/training.py"),
-        ("deepward.learning.train_detector", "loop/fit.py"),
+        ("deepward.learning.train_detector", "metrics/intervals.py"),
         ("deepward.learning.train_detector", "pictures/launder.py"),
         ("deepward.evaluation.build_report", "evaluation/report.html.j2"),
         ("deepward.evaluation.build_report", "intake/reasons.py"),  # imported inside a function
