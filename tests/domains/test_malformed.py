@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 
 from deepward.domains import Manifest, build_cache, scan_domain
+from deepward.domains import scan as scan_module
 from deepward.intake.reasons import REASONS
+from deepward.pictures.decode import read_bytes
 
 SPLITS = ("train", "val", "test")
 PLACES = [f"{split}/{name}" for split in SPLITS for name in ("0_real", "1_fake")]
@@ -258,3 +260,24 @@ def test_a_file_without_permission_is_counted(domain):
         denied.chmod(0o644)
         closed.chmod(0o755)
     assert output.split() == ["unreadable_permission", "unreadable_permission"]
+
+
+def test_a_picture_of_any_shape_and_any_error_cost_one_file_at_most(tmp_path, draw, monkeypatch):
+    for number in range(6):
+        path = tmp_path / "domain" / ("0_real", "1_fake")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw(number, 64).save(path)
+    rng = np.random.default_rng(0)
+    for name, shape in (("thin", (30_000, 32, 3)), ("wide", (32, 40_000, 3))):
+        pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "domain/0_real" / f"{name}.png")
+    manifest = scan_domain(tmp_path / "domain", workers=2)
+    assert len(manifest.table) == 8
+    assert manifest.table["quarantine"].dropna().isin(REASONS).all()
+    assert "1_fake/5.png" in set(manifest.usable()["path"])
+
+    # A function whose every answer is an error that nobody foresaw: bytes are no JSON.
+    monkeypatch.setattr(scan_module, "measure_with_landmarks", read_bytes)
+    manifest = scan_domain(tmp_path / "domain", workers=2)
+    assert set(manifest.table["quarantine"]) == {"reader_failed"}
+    assert (manifest.table["bytes"] > 0).all()

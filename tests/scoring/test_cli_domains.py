@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from deepward.intake.reasons import in_words
+
 Run = Callable[..., Result]
 Lines = Callable[[str], list[dict[str, Any]]]
 
@@ -29,8 +31,11 @@ def test_a_folder_of_domains_is_counted(deepward: Run, json_lines: Lines, domain
     assert sum(alpha["quarantine"].values()) == 1
     assert alpha["declared_splits"] and not found["flat"]["declared_splits"]
     assert all(s["fake"] == 0 for s in found["photos"]["splits"].values())
-    table = deepward("domains", "list", domains).stdout.splitlines()
+    shown = deepward("domains", "list", domains)
+    table = shown.stdout.splitlines()
     assert len(table) == 4 and "60+60" in table[1]
+    reason = in_words(next(iter(alpha["quarantine"])))
+    assert reason in shown.stderr and reason.split(":")[0] in table[1]
 
 
 def test_a_domain_itself_can_be_named(deepward: Run, json_lines: Lines, domains: Path) -> None:

@@ -13,6 +13,7 @@ from deepward.commands.datasets import domain_folders, scan
 from deepward.commands.options import JsonFlag, root_at
 from deepward.errors import DomainError, UsageError
 from deepward.home import domains_folder
+from deepward.intake.reasons import in_words
 
 if TYPE_CHECKING:
     from deepward.domains import Manifest
@@ -51,10 +52,13 @@ def list_domains(folder: FolderArgument = None, as_json: JsonFlag = False) -> No
     rows = []
     for entry in described:
         cells = [_cell(entry["splits"].get(split)) for split in ("train", "val", "test")]
-        aside = ", ".join(f"{n} {reason}" for reason, n in entry["quarantine"].items())
+        quarantine = entry["quarantine"].items()
+        aside = ", ".join(f"{n} {reason.replace('_', ' ')}" for reason, n in quarantine)
         splits = "folders" if entry["declared_splits"] else "by hash"
         rows.append([entry["domain"], *cells, splits, aside or "none"])
     print_table(["domain", "train r+f", "val r+f", "test r+f", "split", "set aside"], rows)
+    for reason in sorted({reason for entry in described for reason in entry["quarantine"]}):
+        say(in_words(reason))
 
 
 @domains_app.command("add")

@@ -3,7 +3,13 @@
 The codes stand in manifests, inventories and counts, so they never change their meaning.
 """
 
-__all__ = ["NOTES", "REASONS", "TRANSIENT"]
+__all__ = ["NOTES", "REASONS", "TRANSIENT", "in_words"]
+
+
+def in_words(code: str) -> str:
+    """A reason as people read it: "truncated: ends before it is complete"."""
+    return ": ".join(filter(None, (code.replace("_", " "), REASONS.get(code))))
+
 
 REASONS: dict[str, str] = {
     # what the listing sees, without opening the file

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepward.errors import UnreadableImage
-from deepward.intake.reasons import REASONS
+from deepward.intake.reasons import in_words
 from deepward.pictures.crops import judged_part
 from deepward.pictures.decode import decode_image
 
@@ -53,5 +53,4 @@ def _in_words(path: Path, error: UnreadableImage) -> str:
     said = str(error).removeprefix(f"{path} ").removesuffix(".")
     if code in ("not_an_image", "unsupported_format"):
         return f"not a picture: {said.removeprefix('is ')}"
-    explained = said if code in _WITH_NUMBERS else REASONS.get(code, said)
-    return f"{code.replace('_', ' ')}: {explained}"
+    return f"{code.replace('_', ' ')}: {said}" if code in _WITH_NUMBERS else in_words(code)
