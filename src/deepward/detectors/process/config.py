@@ -1,0 +1,75 @@
+"""What a process member is made of, and what leaving groups out told of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from deepward.detectors.process.joint import Voice
+
+__all__ = ["ProcessConfig", "Settled"]
+
+
+@dataclass(frozen=True)
+class ProcessConfig:
+    """Gaussian-process heads over statistics.
+
+    Attributes:
+        name: the member's name inside its detector.
+        statistics: names of `deepward.detectors.STATISTICS`, or "timm/<model>".
+        radial, linear: amplitude of each kernel, by statistic; 1 and 0 where none is given.
+        noise: variance of a row of weight 1.
+        most: largest weight of a row, relative to the mean: a few rows are not believed blindly.
+        directions: principal directions kept of each part of a description.
+        apart: one head per family of fakes; otherwise one for all.
+        looks: ways a head may look, each a choice of the statistics; every head takes the one
+            that tells its fakes best when they are left out. Without any, all look at everything.
+        share: of the training time; closed forms need none.
+        kind: "process".
+        medium: what it takes.
+    """
+
+    name: str = "process"
+    statistics: tuple[str, ...] = ("encoder",)
+    radial: Mapping[str, float] = field(default_factory=dict)
+    linear: Mapping[str, float] = field(default_factory=dict)
+    noise: float = 0.2
+    most: float = 8.0
+    directions: int = 512
+    apart: bool = True
+    looks: tuple[tuple[str, ...], ...] = ()
+    share: float = 0.0
+    kind: str = "process"
+    medium: str = "image"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What leaving groups out tells.
+
+    Attributes:
+        looks: of each head, an index of the ways to look.
+        voices: of each head.
+        bound: share of variance left that is still familiar.
+    """
+
+    looks: tuple[int, ...]
+    voices: tuple[Voice, ...]
+    bound: float
+
+    def tensor(self) -> Tensor:
+        """(F + 1, 5): look, slope, offset, auc and prior of each head; the bound first."""
+        rows = [[float(look), v.slope, v.offset, v.auc, v.prior] for look, v in self._pairs()]
+        return torch.tensor([[self.bound, 0, 0, 0, 0], *rows], dtype=torch.float64)
+
+    def _pairs(self) -> list[tuple[int, Voice]]:
+        return list(zip(self.looks, self.voices, strict=True))
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> "Settled":
+        """Reads what `tensor` gave."""
+        bound, *rows = tensor.tolist()
+        return cls(
+            tuple(int(row[0]) for row in rows), tuple(Voice(*row[1:]) for row in rows), bound[0]
+        )
