@@ -29,8 +29,8 @@ import torch; mark("import torch")
 import deepward.scoring; from deepward.detectors import load_detector; mark("import the rest")
 from pathlib import Path
 detector = load_detector(Path(sys.argv[1])); mark("load the detector")
-from deepward.scoring.reading import read_picture
-picture = read_picture(Path(sys.argv[2])).pixels; mark("decode")
+from deepward.pictures.decode import decode_image
+picture = decode_image(Path(sys.argv[2])).pixels; mark("decode")
 detector.predict([picture]); mark("first forward")
 detector.predict([picture]); mark("(a second forward, for comparison)")
 print(json.dumps({b[0]: b[1] - a[1] for a, b in zip(marks, marks[1:])}))

@@ -19,12 +19,22 @@ __all__ = [
     "atomic_folder",
     "canonical_json",
     "locked",
+    "printable",
     "recover",
     "sha256_bytes",
     "sha256_file",
     "sweep",
     "write_json",
 ]
+
+
+def printable(text: str | os.PathLike[str]) -> str:
+    """A path or other text on one line of valid Unicode: nothing in it steers a terminal.
+
+    Undecodable bytes and control characters, those of writing direction too, are escaped.
+    """
+    decoded = os.fsencode(text).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
 
 
 def canonical_json(value: Any) -> str:

@@ -183,6 +183,38 @@ def test_a_debugging_user_sees_the_traceback(
     assert "Traceback" in deepward("score", tmp_path / "missing").stderr
 
 
+def test_no_control_character_of_a_name_reaches_the_terminal(
+    deepward: Run, home: Path, domains: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "a\x1b[31m\u202e"
+    folder.mkdir()
+    shutil.copy(domains / "alpha/test/0_real/000.jpg", folder / "b\x07\r.jpg")
+    runs = [
+        deepward("score", folder),
+        deepward("score", folder, "--json"),
+        deepward("score", folder / "missing\x1b[2J.jpg"),
+        deepward("explain", folder / "missing\x1b[2J.jpg", "--out", tmp_path / "x.png"),
+        deepward("explain", folder / "b\x07\r.jpg", "--out", folder / "x.png"),
+        deepward("score", folder, "--detector", tmp_path / "none\x1b[2J"),
+    ]
+    assert [result.exit_code for result in runs] == [0, 0, 2, 2, 0, 2]
+    for result in runs:
+        assert all(c.isprintable() or c == "\n" for c in result.stdout + result.stderr)
+
+
+def test_the_limits_are_options(
+    deepward: Run, json_lines: Lines, home: Path, domains: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPWARD_MEGAPIXELS", "200")  # put back afterwards
+    picture = domains / "alpha/test/0_real/000.jpg"
+    result = deepward("score", picture, "--json", "--megapixels", "0.02")
+    (line,) = json_lines(result.stdout)
+    assert line["verdict"] == "not applicable"
+    assert "0.02 megapixels" in line["reason"] and "DEEPWARD_MEGAPIXELS" in line["reason"]
+    assert deepward("score", picture, "--megapixels", "none").exit_code == 2
+    assert deepward("score", picture, "--seconds", "0").exit_code == 2
+
+
 def many(domains: Path, folder: Path, n: int) -> Path:
     folder.mkdir()
     sources = sorted((domains / "alpha").rglob("*.jpg"))

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from deepward.errors import UsageError, WorkError
-from deepward.scoring import expand_paths, printable
+from deepward.files import printable
+from deepward.scoring import expand_paths
 
 
 def touch(root: Path, *names: str) -> None:
@@ -53,6 +54,37 @@ def test_links_that_lead_nowhere_are_listed_and_loops_end(tmp_path: Path) -> Non
     (tmp_path / "d" / "loop").symlink_to(tmp_path / "d", target_is_directory=True)
     assert expanded(tmp_path, "d") == ["d/a.jpg", "d/nowhere.jpg"]
     assert expanded(tmp_path, "d/nowhere.jpg") == ["d/nowhere.jpg"]
+
+
+@pytest.mark.parametrize("pattern", ["", "**/*.jpg", "**", "*/**/*.jpg", "**/again/**/*.jpg"])
+def test_links_round_in_circles_give_each_file_once(pattern: str, tmp_path: Path) -> None:
+    touch(tmp_path, "0_real/a.jpg", "1_fake/b.jpg", "1_fake/deep/c.jpg")
+    for place in ("again", "0_real/up", "1_fake/deep/top"):
+        (tmp_path / place).symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "1_fake" / "beside").symlink_to("../0_real", target_is_directory=True)
+    if "again" in pattern:  # what lies behind a link stands where it is, not behind the link
+        with pytest.raises(UsageError):
+            expanded(tmp_path, pattern)
+        return
+    found = expanded(tmp_path, pattern)
+    assert found == ["0_real/a.jpg", "1_fake/b.jpg", "1_fake/deep/c.jpg"]
+
+
+def test_a_linked_folder_inside_what_was_named_is_read_and_one_outside_is_said(
+    tmp_path: Path,
+) -> None:
+    touch(tmp_path, "named/store/a.jpg", "outside/b.jpg", "outside/c.jpg")
+    (tmp_path / "named" / "out").symlink_to("../outside", target_is_directory=True)
+    (tmp_path / "named" / "c.jpg").symlink_to("../outside/c.jpg")
+    assert expanded(tmp_path, "named") == ["named/c.jpg", "named/out", "named/store/a.jpg"]
+
+
+def test_two_stars_span_folders_anywhere_in_a_pattern(tmp_path: Path) -> None:
+    touch(tmp_path, "x/1/a.jpg", "x/1/deep/a.jpg", "x/2/b.png", "y/1/a.jpg", "x/1/.hidden/a.jpg")
+    assert expanded(tmp_path, "x/**/a.jpg") == ["x/1/a.jpg", "x/1/deep/a.jpg"]
+    assert expanded(tmp_path, "**/1/*.jpg") == ["x/1/a.jpg", "y/1/a.jpg"]
+    assert expanded(tmp_path, "x/**") == ["x/1/a.jpg", "x/1/deep/a.jpg", "x/2/b.png"]
+    assert expanded(tmp_path, "**/[12]/**/*.jpg")[-1] == "y/1/a.jpg"
 
 
 @pytest.mark.parametrize("name", ["missing.jpg", "*.nothing", ""])

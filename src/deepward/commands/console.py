@@ -9,14 +9,16 @@ from typing import Any
 
 import typer
 
+from deepward.files import printable
+
 __all__ = ["fit", "out", "print_json", "print_table", "say", "shown_progress", "verdict_colour"]
 
 _COLOURS = {"real": "green", "fake": "red", "inconclusive": "yellow"}
 
 
 def say(line: str) -> None:
-    """Writes a line for people on standard error."""
-    typer.echo(line, err=True)
+    """Writes words for people on standard error; nothing in them steers the terminal."""
+    typer.echo("\n".join(map(printable, line.split("\n"))), err=True)
 
 
 def out(line: str) -> None:
@@ -78,7 +80,7 @@ def shown_progress() -> Iterator[Any]:
 def _text(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else printable(str(value))
 
 
 def _is_number(value: Any) -> bool:

@@ -8,6 +8,7 @@ import typer
 from deepward.commands.console import out, say
 from deepward.commands.options import DetectorOption, detector_at
 from deepward.errors import UsageError, WorkError
+from deepward.files import printable
 
 __all__ = ["explain"]
 
@@ -45,4 +46,4 @@ def explain(
         partial.write_bytes(png)
     probability = "" if verdict.probability is None else f", probability {verdict.probability:.3f}"
     say(f"{verdict.verdict}{probability}: {verdict.reason}")
-    out(str(out_file))
+    out(printable(out_file))

@@ -1,5 +1,6 @@
 """`deepward score`: a verdict for every file."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ import typer
 from deepward.commands.console import fit, out, print_json, say, shown_progress, verdict_colour
 from deepward.commands.options import DetectorOption, JsonFlag, detector_at
 from deepward.errors import WorkError
+from deepward.files import printable
 
 if TYPE_CHECKING:
     from deepward.scoring import Verdict
@@ -25,15 +27,34 @@ def score(
     paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Files, folders or globs.")],
     as_json: JsonFlag = False,
     detector: DetectorOption = None,
+    seconds: Annotated[
+        float,
+        typer.Option(
+            envvar="DEEPWARD_SECONDS", min=0.1, help="Computing time that reading a file may cost."
+        ),
+    ] = 60.0,
+    megapixels: Annotated[
+        float | None,
+        typer.Option(
+            envvar="DEEPWARD_MEGAPIXELS",
+            min=0.01,
+            max=5000,
+            help="The largest picture to decode; by default 200.",
+        ),
+    ] = None,
 ) -> None:
     """Say of every file whether it is real or fake, how sure, and why.
 
     A folder stands for every file below it; hidden files are skipped. What is no picture is "not
-    applicable", what the detector cannot tell is "inconclusive"; both come with the reason. The
-    probability is that of being fake. Fails with 1 when not a single file could be judged.
+    applicable", what the detector cannot tell is "inconclusive"; both come with the reason, which
+    tells of damage too. The probability is that of being fake. Of pictures above 12.5 megapixels
+    the middle is looked at, at native resolution. Fails with 1 when not a single file could be
+    judged.
     """
     from deepward.scoring.paths import expand_paths
 
+    if megapixels is not None:
+        os.environ["DEEPWARD_MEGAPIXELS"] = str(megapixels)  # for the processes that decode
     files = expand_paths(paths)
     folder = detector_at(detector)
 
@@ -46,7 +67,7 @@ def score(
     show = _json_line(loaded.content_hash) if as_json else _table_line(files)
     with (
         shown_progress() as progress,
-        closing(score_paths(loaded, files, progress=progress)) as verdicts,
+        closing(score_paths(loaded, files, seconds=seconds, progress=progress)) as verdicts,
     ):
         for verdict in verdicts:
             counts[verdict.verdict] += 1
@@ -58,8 +79,6 @@ def score(
 
 
 def _json_line(detector: str) -> Callable[["Verdict"], None]:
-    from deepward.scoring import printable
-
     def show(verdict: "Verdict") -> None:
         fields = verdict.as_dict() | {"path": printable(verdict.path), "detector": detector}
         print_json(fields)
@@ -68,8 +87,6 @@ def _json_line(detector: str) -> Callable[["Verdict"], None]:
 
 
 def _table_line(files: Sequence[Path]) -> Callable[["Verdict"], None]:
-    from deepward.scoring import printable
-
     longest = max(len(printable(file)) for file in files)
     width = min(_WIDEST_PATH, max(longest, len("path")))
     out(f"{fit('path', width)}  {fit('verdict', 14)}  fake   reason")

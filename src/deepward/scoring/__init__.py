@@ -1,8 +1,8 @@
 """From a path to a verdict."""
 
 from deepward.scoring.explaining import explain_picture
-from deepward.scoring.paths import expand_paths, printable
-from deepward.scoring.stream import score_paths
-from deepward.scoring.verdicts import VERDICTS, Verdict
+from deepward.scoring.paths import expand_paths
+from deepward.scoring.reading import SECONDS
+from deepward.scoring.verdicts import VERDICTS, Verdict, score_paths
 
-__all__ = ["VERDICTS", "Verdict", "expand_paths", "explain_picture", "printable", "score_paths"]
+__all__ = ["SECONDS", "VERDICTS", "Verdict", "expand_paths", "explain_picture", "score_paths"]

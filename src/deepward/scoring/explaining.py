@@ -2,16 +2,16 @@
 
 import io
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.scoring.paths import printable
-from deepward.scoring.reading import read_picture
-from deepward.scoring.stream import judge
-from deepward.scoring.verdicts import Verdict
+from deepward.files import printable
+from deepward.scoring.reading import read_pictures
+from deepward.scoring.verdicts import Verdict, judge
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector
@@ -27,7 +27,8 @@ def explain_picture(detector: "Detector", path: Path) -> tuple[Verdict, bytes | 
     Returns:
         the verdict, and a PNG; None in its place where the verdict is "not applicable".
     """
-    reading = read_picture(path, detector.minimum_size)
+    with closing(read_pictures([path], detector.minimum_size)) as readings:
+        _, reading = next(readings)
     verdict = judge(detector, [(path, reading)])[0]
     if reading.pixels is None:
         return verdict, None

@@ -1,6 +1,7 @@
 """Streams of verdicts: complete, in order, alike however they are cut into batches."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from deepward.detectors import Detector, decide
 from deepward.pictures.decode import decode_image
 from deepward.progress import Advance
-from deepward.scoring import expand_paths, score_paths
+from deepward.scoring import expand_paths, score_paths, verdicts
+from deepward.scoring.reading import Reading
 
 
 @pytest.fixture
@@ -76,3 +78,41 @@ def test_a_picture_too_small_for_the_detector_is_not_judged(
     cv2.imwrite(str(path), np.zeros((side, side - 1, 3), dtype=np.uint8))
     (verdict,) = score_paths(detector, [path])
     assert verdict.verdict == "not applicable" and "small" in verdict.reason
+
+
+def test_what_waits_for_a_slow_file_is_taken_out_of_order_and_nothing_twice() -> None:
+    pixels = np.zeros((1000, 1000, 3), np.uint8)
+    late = [*range(1, 300), 0, *range(300, 310)]
+    seen, held, most = [], 0, 0
+
+    def readings() -> Iterator[tuple[int, Reading]]:
+        nonlocal held, most
+        for number in late:
+            held += pixels.nbytes
+            most = max(most, held)
+            yield number, Reading(pixels)
+
+    for batch in verdicts._batches(readings(), batch_size=16):
+        assert len(batch) <= 16
+        seen += [number for number, _ in batch]
+        held -= len(batch) * pixels.nbytes
+    assert sorted(seen) == list(range(310))
+    assert most < verdicts._WAITING_BYTES + verdicts._BATCH_BYTES + 2 * pixels.nbytes
+
+
+def test_batches_are_the_same_whatever_order_files_get_done_in() -> None:
+    order = np.random.default_rng(0).permutation(100)
+    blank = Reading(np.zeros((8, 8, 3), np.uint8))
+    batches = verdicts._batches(((int(number), blank) for number in order), batch_size=16)
+    assert [number for batch in batches for number, _ in batch] == list(range(100))
+
+
+def test_a_verdict_on_a_damaged_picture_says_so(
+    detector: Detector, files: list[Path], tmp_path: Path
+) -> None:
+    data = files[0].read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(data[: len(data) * 3 // 4] + b"\xff\xd9")
+    (verdict,) = score_paths(detector, [tmp_path / "cut.jpg"])
+    assert verdict.probability is not None
+    assert verdict.reason.endswith("; damaged: part of the picture is missing")
+    assert verdict.notes == ("part_missing",)
