@@ -32,8 +32,8 @@ def code_version(*modules: str, library: Path = LIBRARY) -> str:
 
 
 def source_files(*modules: str, library: Path = LIBRARY) -> list[Path]:
-    """The files that decide what modules ("deepward.files") or names
-    ("deepward.domains.scan_domain") do.
+    """The files that decide what modules (`deepward.files`) or names
+    (`deepward.domains.scan_domain`) do.
 
     These are the modules themselves, whatever of the library they import (also inside functions)
     or name in a string, and the data files that any of them names. A name taken from a package
