@@ -116,6 +116,11 @@ def test_a_run_killed_several_times_ends_with_the_same_bytes(
     assert tree(out) == tree(expected)
 
 
+def made(words: list[str]) -> list[str]:
+    """What a run told beside the scan of the bases, which it looks at anew."""
+    return [word for word in words if not word.startswith("scan ")]
+
+
 def test_a_run_killed_while_the_set_is_moved_into_place_is_completed(
     prompts, portraits, undisturbed, tmp_path
 ):
@@ -125,8 +130,8 @@ def test_a_run_killed_while_the_set_is_moved_into_place_is_completed(
     for moves in (2, count - 4):
         assert (out / "unfinished").is_dir()
         again = run(prompts, portraits, out, moves=moves)
-        assert again == ["moved"] * moves  # nothing was made a second time
-    assert run(prompts, portraits, out) == ["moved", "end"]
+        assert made(again) == ["moved"] * moves  # nothing was made a second time
+    assert made(run(prompts, portraits, out)) == ["moved", "end"]
     assert tree(out) == tree(expected)
 
 
