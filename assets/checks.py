@@ -1,9 +1,12 @@
 """Checks: what stops the work that follows, and what only warns."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
+if TYPE_CHECKING:
+    from deepward.learning.continual import StageRow
 
 # A cheap detector of broken copies: real collections have a few bad files, not one in five.
 MOST_QUARANTINED = 0.2
@@ -87,6 +90,31 @@ FEWSHOT_CHECKS = [
         asset="fewshot_dataset",
         blocking=True,
         description="Stops what follows when not one fake could be made.",
+    ),
+]
+
+MOST_LOST = 0.03  # AUC that a past domain may lose
+MOST_FALSE_ALARMS = 0.08  # share of a known domain's reals
+LEAST_RECALL = 0.5  # of what a class's recall was when its domain was learned
+
+CONTINUAL_CHECKS = [
+    dg.AssetCheckSpec(
+        "keeps_past_domains",
+        asset="continual_checkpoints",
+        description="Warns when a domain that was learned before has lost more than 0.03 of the "
+        "best AUC that any stage since then had on it.",
+    ),
+    dg.AssetCheckSpec(
+        "keeps_both_recalls",
+        asset="continual_checkpoints",
+        description="Warns when the newest stage finds less than half of a past domain's reals, "
+        "or of its fakes, that the stage which learned it found: AUC alone would hide that.",
+    ),
+    dg.AssetCheckSpec(
+        "few_false_alarms",
+        asset="continual_checkpoints",
+        description="Warns when the newest stage calls more than 8 % of a known domain's real "
+        "pictures fake at its stored threshold.",
     ),
 ]
 
@@ -204,6 +232,35 @@ def fewshot_checks(
             metadata={"made": summary["made"], "rejected": summary["rejected"]},
         ),
     ]
+
+
+def continual_checks(rows: "Sequence[StageRow]") -> list[dg.AssetCheckResult]:
+    """Results of `CONTINUAL_CHECKS` for the newest stage; `rows` are those of the chain."""
+    from deepward.learning.continual.rows import losses
+
+    lost, collapsed, alarms = {}, {}, {}
+    for each in losses(rows):
+        if each["lost"] is not None and each["lost"] > MOST_LOST:
+            lost[each["domain"]] = f"AUC {each['auc']:.3f}, was {each['best']:.3f}"
+    known = rows[-1].known if rows else ()
+    for name in known:
+        now = rows[-1].cells.get(name)
+        taught = next((row.cells.get(name) for row in rows if name in row.domains), None)
+        if now is None:
+            continue
+        for kind in ("recall_real", "recall_fake"):
+            before, after = getattr(taught, kind, None), getattr(now, kind)
+            if before and after is not None and after < LEAST_RECALL * before:
+                collapsed[name] = f"{kind.replace('_', ' of ')} {after:.2f}, was {before:.2f}"
+        if now.false_alarms is not None and now.false_alarms > MOST_FALSE_ALARMS:
+            alarms[name] = f"{now.false_alarms:.1%} of {now.n_real} reals"
+    found = {
+        "keeps_past_domains": lost,
+        "keeps_both_recalls": collapsed,
+        "few_false_alarms": alarms,
+    }
+    warn = dg.AssetCheckSeverity.WARN
+    return [_result(name, bad, len(known), warn) for name, bad in found.items()]
 
 
 def unusable(counts: Mapping[str, Mapping[str, int]]) -> str | None:

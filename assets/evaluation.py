@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from assets.continual import continual_checkpoints, stage_rows
 from assets.domains import (
     domain_audit,
     domain_manifest,
@@ -19,6 +20,7 @@ from assets.findings import (
     REPORT,
     Measured,
     StoredDetector,
+    detector_called,
     evaluation_name,
     measured_detectors,
     report_data,
@@ -37,6 +39,7 @@ from resources.compute import GPU_POOL
 
 if TYPE_CHECKING:
     from deepward.domains import Manifest
+    from deepward.learning.continual import StageRow
 
 GROUP = "evaluation"
 CODE = code_version(
@@ -45,7 +48,9 @@ CODE = code_version(
     "deepward.domains.load_images",
     "deepward.evaluation.write_evaluation",
 )
-COLLECTING = code_version("deepward.evaluation.mean_metrics")
+COLLECTING = code_version(
+    "deepward.evaluation.mean_metrics", "deepward.learning.continual.rows.summarize_rows"
+)
 REPORTING = code_version("deepward.evaluation.build_report", "deepward.detectors.load_detector")
 
 
@@ -63,7 +68,10 @@ def _after(asset: str) -> dg.AutomationCondition[dg.AssetKey]:
 
 
 class EvaluationConfig(dg.Config):
-    """Which detector is measured, and how; `refresh` does it again even where nothing changed."""
+    """Which detector is measured, and how; `refresh` does it again even where nothing changed.
+
+    "head" stands for the newest stage of continual learning.
+    """
 
     detector: str = DEFAULT_DETECTOR
     seed: int = 0
@@ -88,7 +96,7 @@ class ReportConfig(dg.Config):
 @dg.asset(
     partitions_def=domain_partitions,
     backfill_policy=every_domain_at_once,
-    deps=[domain_manifest, domain_audit, baseline_detector],
+    deps=[domain_manifest, domain_audit, baseline_detector, continual_checkpoints],
     pool=GPU_POOL,
     group_name=GROUP,
     kinds={"pytorch", "mlflow"},
@@ -108,7 +116,7 @@ def domain_metrics(
 ) -> dg.MaterializeResult:
     from deepward.evaluation import read_evaluation, read_figures
 
-    stored = StoredDetector(store, config.detector, compute)
+    stored = StoredDetector(store, detector_called(store, config.detector), compute)
 
     def measure(domain: str) -> Outcome:
         manifest = read_manifest(store, domains, domain)
@@ -150,7 +158,7 @@ def _evaluate(
     step = Step(
         "domain_metrics",
         {"domain_manifest": manifest.content_hash, "detector": stored.version},
-        {"split": split, **config.model_dump(exclude={"refresh"})},
+        {"split": split, **config.model_dump(exclude={"refresh"}), "detector": stored.name},
         CODE,
     )
     name = evaluation_name(store, stored.name, manifest)
@@ -158,7 +166,7 @@ def _evaluate(
 
 
 @dg.asset(
-    deps=[domain_metrics, domain_manifest, baseline_detector],
+    deps=[domain_metrics, domain_manifest, baseline_detector, continual_checkpoints],
     pool=GPU_POOL,
     group_name=GROUP,
     kinds={"json", "mlflow"},
@@ -167,7 +175,7 @@ def _evaluate(
     description="All domains beside each other, for each detector that was measured: its metrics "
     "per domain, their means over domains that it was trained on and over new ones, and the "
     "cross-domain matrix, in which a quick detector trained on one domain alone is tested on "
-    "every other.",
+    "every other, and the continual matrix: every stage on every domain, with AA, AF, BWT, FWT.",
 )
 def metrics(
     context: dg.AssetExecutionContext,
@@ -179,6 +187,7 @@ def metrics(
 ) -> dg.MaterializeResult:
     manifests = scanned_domains(context.instance, store, domains)
     measured = measured_detectors(store, manifests, config.detectors)
+    rows = stage_rows(store)
 
     def collect() -> dict[str, Any]:
         with reporting.show(context.log.info) as progress:
@@ -187,14 +196,29 @@ def metrics(
             "detectors": {each.detector.name: _summary(each, manifests) for each in measured},
             "transfer": matrix.as_dict() if matrix else None,
             "without_quick_detector": without,
+            "continual": _continual(rows),
         }
 
-    step = Step("metrics", _versions(measured, manifests), {"seed": config.seed}, COLLECTING)
+    inputs = _versions(measured, manifests)
+    inputs |= {f"continual_checkpoints/{row.detector}": row.content_hash for row in rows}
+    step = Step("metrics", inputs, {"seed": config.seed}, COLLECTING)
     artefact = store.ensure_json(METRICS, step, collect, refresh=config.refresh)
     found = store.read_json(artefact)
     for name, summary in found["detectors"].items():
         tracking.means(name, artefact.card.content_hash, summary["means"])
     return single_result(Outcome(artefact, metrics_metadata(found)))
+
+
+def _continual(rows: "Sequence[StageRow]") -> dict[str, Any] | None:
+    """The matrix of stages, and AA, AF, BWT, FWT; None where nothing was learned in stages."""
+    from deepward.learning.continual.rows import summarize_rows
+
+    if not rows:
+        return None
+    return {
+        **vars(summarize_rows(rows)),
+        "rows": [row.as_dict() for row in rows],
+    }
 
 
 def _summary(measured: Measured, manifests: "Sequence[Manifest]") -> dict[str, Any]:

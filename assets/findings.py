@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 METRICS = "metrics/metrics.json"
 REPORT = "report/report.html"
+HEAD = "head"  # of the ledger of stages
 
 
 class StoredDetector:
@@ -55,6 +56,24 @@ class StoredDetector:
     def learned(self) -> frozenset[str]:
         """Names of the domains that it has learned from."""
         return frozenset(self.facts["lineage"]["domains"])
+
+
+def detector_called(store: ArtifactStore, name: str) -> str:
+    """The detector that a name stands for: "head" is the newest stage of continual learning.
+
+    Raises:
+        DetectorFileError: there is no stage yet.
+    """
+    if name != HEAD:
+        return name
+    from deepward.learning.continual.ledger import Ledger
+
+    head = Ledger(store.path("stages")).head()
+    if head is None:
+        raise DetectorFileError(
+            "There is no stage of continual learning yet: materialize continual_checkpoints first."
+        )
+    return head.detector
 
 
 def detector_names(store: ArtifactStore) -> list[str]:

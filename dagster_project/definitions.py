@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets import (
     attack_intelligence,
+    continual,
     domains,
     evaluation,
     knowledge,
@@ -16,7 +17,7 @@ from sensors import all_sensors
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
-        [knowledge, attack_intelligence, synthesis, domains, learning, evaluation]
+        [knowledge, attack_intelligence, synthesis, domains, learning, continual, evaluation]
     ),
     jobs=all_jobs,
     schedules=all_schedules,

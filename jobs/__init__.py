@@ -1,6 +1,7 @@
 """Named selections of assets, each run in one process."""
 
 from jobs.attack_intelligence import make_fewshot_set, write_brief
+from jobs.continual import learn_domain, learn_domains
 from jobs.evaluation import (
     evaluate_domains,
     evaluate_new_domain,
@@ -11,7 +12,15 @@ from jobs.evaluation import (
 )
 from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
 
-all_jobs = [*evaluation_jobs, refresh_knowledge, refresh_documents, write_brief, make_fewshot_set]
+all_jobs = [
+    *evaluation_jobs,
+    learn_domain,
+    learn_domains,
+    refresh_knowledge,
+    refresh_documents,
+    write_brief,
+    make_fewshot_set,
+]
 all_schedules = [refresh_knowledge_daily]
 
 __all__ = [
@@ -19,6 +28,8 @@ __all__ = [
     "all_schedules",
     "evaluate_domains",
     "evaluate_new_domain",
+    "learn_domain",
+    "learn_domains",
     "make_fewshot_set",
     "refresh_documents",
     "refresh_knowledge",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.metadata import interval_text, picture, table
+from assets.metadata.continual import continual_metadata
 
 if TYPE_CHECKING:
     from assets.findings import Measured
@@ -72,6 +73,8 @@ def metrics_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
     if found["without_quick_detector"]:
         rows = list(found["without_quick_detector"].items())
         shown["without_quick_detector"] = table(["domain", "reason"], rows)
+    if found["continual"]:
+        shown |= continual_metadata(found["continual"])
     if found["transfer"]:
         matrix = TransferMatrix.from_dict(found["transfer"])
         shown["cross_domain_auc"] = matrix_table(matrix)

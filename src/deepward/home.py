@@ -32,6 +32,7 @@ __all__ = [
     "knowledge_folder",
     "linked_folders",
     "report_file",
+    "stages_folder",
 ]
 
 DEFAULT_DETECTOR = "baseline"  # what the detector goes by that is used where none is named
@@ -86,6 +87,11 @@ def report_file() -> Path:
 def checkpoints_folder(key: str) -> Path:
     """Checkpoints of one training run; `key` names its data, configuration and seed."""
     return home() / "training" / key
+
+
+def stages_folder() -> Path:
+    """The ledger of stages of continual learning, and what each of them shows."""
+    return home() / "stages"
 
 
 def descriptions_file() -> Path:

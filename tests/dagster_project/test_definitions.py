@@ -64,6 +64,7 @@ def test_what_trains_or_scores_waits_for_its_turn_in_the_pool() -> None:
     assert pooled == {
         "attack_pattern_report",
         "baseline_detector",
+        "continual_checkpoints",
         "domain_metrics",
         "fewshot_dataset",
         "metrics",

@@ -23,7 +23,9 @@ def selected(job: str) -> set[str]:
 
 
 def test_the_main_job_makes_everything_that_the_report_is_made_from() -> None:
-    assert selected("evaluate_domains") == leading_to("evaluation_report")
+    # Stages are measured and shown where there are any; the report does not wait for them.
+    stages = {"task_sequence", "continual_checkpoints"}
+    assert selected("evaluate_domains") == leading_to("evaluation_report") - stages
     assert selected("make_fewshot_set") < leading_to("fewshot_dataset")
     assert selected("refresh_knowledge") == leading_to("vector_db")
 

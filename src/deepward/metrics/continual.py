@@ -30,7 +30,7 @@ class ContinualSummary:
 def summarize_stages(matrix: NDArray[np.float64]) -> ContinualSummary:
     """Summarizes R, (T, T): the score after stage i on the domain of stage j.
 
-    NaN marks domains that have no score, such as reals only; they count nowhere. (Lopez-Paz and
+    NaN marks what has no score, such as a domain of reals only; it counts nowhere. (Lopez-Paz and
     Ranzato, Gradient Episodic Memory, NeurIPS 2017; Chaudhry et al., ECCV 2018, for forgetting.)
 
     Raises:
@@ -44,11 +44,12 @@ def summarize_stages(matrix: NDArray[np.float64]) -> ContinualSummary:
     later = [j for j in scored if j > 0]
     return ContinualSummary(
         aa=_mean([matrix[-1, j] for j in scored]),
-        af=_mean([float(np.max(matrix[j:, j])) - matrix[-1, j] for j in past]),
+        af=_mean([float(np.nanmax(matrix[j:, j])) - matrix[-1, j] for j in past]),
         bwt=_mean([matrix[-1, j] - matrix[j, j] for j in past]),
         fwt=_mean([matrix[j - 1, j] - 0.5 for j in later]),
     )
 
 
 def _mean(values: list[float]) -> float | None:
-    return float(np.mean(values)) if values else None
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else None

@@ -1,0 +1,316 @@
+"""Continual learning: in which order domains are learned, and the detector after each stage."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.checks import CONTINUAL_CHECKS, continual_checks
+from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
+from assets.learning import BASELINE, baseline_detector, describe, trainable
+from assets.metadata.continual import sequence_metadata, stage_metadata
+from assets.outcomes import Outcome, domains_result, each_domain, single_result
+from assets.partitions import domain_partitions, every_domain_at_once
+from deepward.errors import DomainError
+from deepward.learning.continual.chain import Chain, Workshop
+from deepward.learning.continual.ledger import Entry, Ledger
+from deepward.progress import Progress
+from deepward.steps import Artefact, Step
+from deepward.versions import code_version
+from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
+from resources.compute import GPU_POOL
+
+if TYPE_CHECKING:
+    from deepward.domains import ImageSet, Manifest
+    from deepward.learning.continual import StageRow
+
+GROUP = "continual"
+LEDGER = "stages"
+SEQUENCE = "sequence/task_sequence.json"
+META = "detectors/meta"
+CODE = code_version(
+    "deepward.learning.continual.learn_stage",
+    "deepward.detectors.save_detector",
+    "deepward.domains.load_images",
+)
+MEASURING = code_version(
+    "deepward.learning.continual.measure_stage",
+    "deepward.detectors.load_detector",
+    "deepward.domains.load_images",
+)
+ORDERING = code_version("deepward.learning.continual.read_sequence")
+
+
+class SequenceConfig(dg.Config):
+    """The order of stages.
+
+    Attributes:
+        sequence: "a,b+c" (a "+" joins domains of one stage), the name of a shipped sequence, or a
+            file with one stage a line; empty: by date where domains carry one, else by name.
+    """
+
+    sequence: str = ""
+
+
+class LearningConfig(dg.Config):
+    """How a stage is learned.
+
+    Attributes:
+        start: detector that the first stage goes on from: "auto" takes `meta` where there is one,
+            else `baseline` where there is one; "none" fits from nothing.
+        detector: recipe of a first stage that is fitted from nothing.
+        steps: of each network; none: as its recipe says.
+        rebase: learn from the head also what was learned before; else a stage that is learned
+            again starts from the parent that the ledger recorded.
+        refresh: learn again even if nothing changed.
+    """
+
+    start: str = "auto"
+    detector: str = "default"
+    steps: int | None = None
+    seed: int = 0
+    false_positive_rate: float = 0.05
+    families: dict[str, str] = Field(default_factory=dict)
+    rebase: bool = False
+    refresh: bool = False
+
+
+@dg.asset(
+    deps=[domain_manifest],
+    group_name=GROUP,
+    kinds={"json"},
+    code_version=ORDERING,
+    description="In which order the domains are learned, and which of them together in one stage: "
+    "as configured, by date where domains carry one, else by name. A backfill of "
+    "continual_checkpoints keeps to it.",
+)
+def task_sequence(
+    context: dg.AssetExecutionContext,
+    config: SequenceConfig,
+    store: ArtifactStore,
+    domains: DomainFolders,
+) -> dg.MaterializeResult:
+    manifests = scanned_domains(context.instance, store, domains)
+    if not manifests:
+        raise DomainError("No domain was scanned yet: materialize domain_manifest first.")
+
+    def plan() -> dict[str, Any]:
+        from deepward.learning.continual.sequences import by_date, read_sequence
+
+        folders = [manifest.root for manifest in manifests]
+        names = [manifest.domain for manifest in manifests]
+        found = read_sequence(config.sequence, names) if config.sequence else by_date(folders)
+        both = {manifest.domain for manifest in manifests if trainable(manifest)}
+        groups = list(found.groups)
+        if not config.sequence:  # a first stage needs reals and fakes
+            first = next((group for group in groups if both & set(group)), groups[0])
+            groups.sort(key=lambda group: group != first)
+        return {
+            "groups": [list(group) for group in groups],
+            "missing": list(found.missing),
+            "origin": found.origin,
+        }
+
+    inputs = {f"domain_manifest/{each.domain}": each.content_hash for each in manifests}
+    step = Step("task_sequence", inputs, config.model_dump(), ORDERING)
+    kept = store.ensure_json(SEQUENCE, step, plan)
+    return single_result(Outcome(kept, sequence_metadata(store.read_json(kept))))
+
+
+def stage_groups(store: ArtifactStore, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """The stages that these domains make, in the order of `task_sequence`, others after by name.
+
+    A domain that was learned in a group is learned again with it; a group of the sequence is kept
+    as far as its domains are among the names.
+    """
+    planned: list[list[str]] = []
+    if store.path(SEQUENCE).is_file():
+        planned = store.read_json(SEQUENCE)["groups"]
+    ledger = Ledger(store.path(LEDGER))
+    stages: dict[tuple[str, ...], None] = {}
+    for group in [*planned, *([name] for name in sorted(names))]:
+        new = []
+        for name in (n for n in group if n in names):
+            there = ledger.stage_of(name)
+            if there is not None:
+                stages[there.domains] = None
+            elif not any(name in stage for stage in stages):
+                new.append(name)
+        if new:
+            stages[tuple(sorted(new))] = None
+    return list(stages)
+
+
+def start_of(store: ArtifactStore, asked: str) -> str:
+    """Name of the detector that a first stage goes on from; "" to fit from nothing."""
+    if asked != "auto":
+        return "" if asked == "none" else asked
+    places = [place for place in (META, BASELINE) if (store.path(place) / "detector.json").exists()]
+    return places[0].partition("/")[2] if places else ""
+
+
+@dg.asset(
+    partitions_def=domain_partitions,
+    backfill_policy=every_domain_at_once,
+    deps=[domain_manifest, domain_audit, task_sequence, baseline_detector],
+    pool=GPU_POOL,
+    group_name=GROUP,
+    kinds={"pytorch", "mlflow"},
+    code_version=CODE,
+    check_specs=CONTINUAL_CHECKS,
+    description="The detector after it has learned one more domain, keeping what it knew. Stages "
+    "form a chain that a ledger records: a new domain goes on from its head, a stage that is "
+    "learned again starts from its recorded parent. Shown beside it: what every stage so far knows "
+    "of every domain, and what was forgotten.",
+)
+def continual_checkpoints(
+    context: dg.AssetExecutionContext,
+    config: LearningConfig,
+    store: ArtifactStore,
+    domains: DomainFolders,
+    compute: Compute,
+    tracking: Tracking,
+    reporting: Reporting,
+) -> dg.MaterializeResult:
+    manifests = {m.domain: m for m in scanned_domains(context.instance, store, domains)}
+    groups = stage_groups(store, context.partition_keys)
+    order = [name for group in groups for name in group if name in context.partition_keys]
+    done: dict[tuple[str, ...], Outcome] = {}
+
+    def learn(domain: str) -> Outcome:
+        group = next(group for group in groups if domain in group)
+        if group not in done:
+            with reporting.show(context.log.info) as progress:
+                done[group] = _stage(store, config, compute, tracking, manifests, group, progress)
+        return done[group]
+
+    made = each_domain(context, learn, order)
+    return domains_result(made, continual_checks(stage_rows(store)))
+
+
+def _stage(
+    store: ArtifactStore,
+    config: LearningConfig,
+    compute: Compute,
+    tracking: Tracking,
+    manifests: "dict[str, Manifest]",
+    group: Sequence[str],
+    progress: Progress,
+) -> Outcome:
+    """Learns one stage unless it is there, measures it on every domain, and tells of both."""
+    from deepward.detectors import Descriptions
+    from deepward.learning.continual import StageConfig
+
+    if missing := sorted(set(group) - set(manifests)):
+        raise DomainError(
+            f"{', '.join(missing)} was not scanned yet: materialize domain_manifest for it first."
+        )
+    workshop = Workshop(
+        compute.open(), Descriptions(store.path("descriptions.db")), progress, describe
+    )
+    chain = Chain(
+        Ledger(store.path(LEDGER)),
+        store.path("detectors"),
+        store.path("training"),
+        start_of(store, config.start),
+        CODE,
+    )
+    settings = StageConfig(
+        **config.model_dump(exclude={"start", "rebase", "refresh"}), precision=compute.precision
+    )
+    chosen = [manifests[name] for name in group]
+
+    def data() -> "tuple[ImageSet, ImageSet]":
+        return read_images(store, chosen, "train"), read_images(store, chosen, "val")
+
+    versions = {manifest.domain: manifest.content_hash for manifest in chosen}
+    entry, artefact = chain.learn(
+        versions, data, settings, workshop, rebase=config.rebase, refresh=config.refresh
+    )
+    measured = _measure(store, chain.ledger, entry, artefact, manifests, workshop)
+    rows = stage_rows(store)
+    _record(tracking, entry, rows, measured)
+    return Outcome(artefact, stage_metadata(entry, rows, chain.ledger))
+
+
+def _measure(
+    store: ArtifactStore,
+    ledger: Ledger,
+    entry: Entry,
+    artefact: Artefact,
+    manifests: "dict[str, Manifest]",
+    workshop: Workshop,
+) -> Artefact:
+    """The stage's row of the matrix: every domain that is there, also those to come."""
+
+    def measure() -> dict[str, Any]:
+        from deepward.detectors import load_detector
+        from deepward.learning.continual import StageRow, measure_stage
+
+        begun = time.monotonic()
+        tests = {name: read_images(store, [m], "test") for name, m in manifests.items()}
+        tests = {name: data for name, data in tests.items() if len(data)}
+        load = (workshop.device, workshop.descriptions)
+        cells = measure_stage(
+            load_detector(artefact.path, *load), tests, progress=workshop.progress
+        )
+        parent = store.path("detectors") / entry.parent
+        before = {}
+        if entry.parent and (parent / "detector.json").is_file():
+            own = {name: tests[name] for name in entry.domains if name in tests}
+            before = measure_stage(load_detector(parent, *load), own)
+        files = [file for file in artefact.path.iterdir() if file.is_file()]
+        row = StageRow(
+            stage=entry.stage,
+            detector=entry.detector,
+            content_hash=entry.content_hash,
+            domains=() if entry.forgot else entry.domains,
+            known=tuple(ledger.known(entry)),
+            cells=cells,
+            before=before,
+            seconds=entry.seconds,
+            size=sum(file.stat().st_size for file in files),
+        )
+        return row.as_dict() | {"measured_in": round(time.monotonic() - begun, 3)}
+
+    inputs = {f"domain_manifest/{name}": m.content_hash for name, m in manifests.items()}
+    inputs |= {"detector": entry.content_hash, "parent": entry.parent_hash}
+    step = Step("continual_checkpoints", inputs, {}, MEASURING)
+    return store.ensure_json(f"{LEDGER}/rows/{entry.detector}.json", step, measure)
+
+
+def stage_rows(store: ArtifactStore) -> "list[StageRow]":
+    """What each stage of the chain showed, as far as it was measured as it is now."""
+    from deepward.learning.continual.rows import StageRow
+
+    found = []
+    for entry in Ledger(store.path(LEDGER)).chain():
+        name = f"{LEDGER}/rows/{entry.detector}.json"
+        if not store.path(name).is_file():
+            continue
+        values = store.read_json(name)
+        values.pop("measured_in")
+        row = StageRow.from_dict(values)
+        if row.content_hash == entry.content_hash:
+            found.append(row)
+    return found
+
+
+def _record(
+    tracking: Tracking, entry: Entry, rows: "Sequence[StageRow]", measured: Artefact
+) -> None:
+    """Writes the stage into MLflow, once."""
+    row = next(row for row in rows if row.detector == entry.detector)
+    values = {f"auc_{name}": cell.auc for name, cell in row.cells.items()}
+    facts = {"stage": entry.stage, "parent": entry.parent, "number": entry.number}
+    tracking.once(
+        f"stage {entry.content_hash} {measured.card.content_hash}",
+        lambda: tracking.record(
+            f"stage {entry.detector}",
+            params={**facts, **{k: v for k, v in entry.config.items() if v is not None}},
+            metrics={k: v for k, v in values.items() if v is not None},
+            tags={"detector": entry.detector, "content_hash": entry.content_hash},
+        ),
+    )
