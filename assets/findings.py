@@ -37,7 +37,7 @@ class StoredDetector:
                 f"materialize baseline_detector first."
             )
         self.version = version
-        self._path, self._compute = store.path(self.artefact), compute
+        self._store, self._compute = store, compute
         card = store.card(self.artefact)
         self._summary = card.summary if card and card.content_hash == version else None
 
@@ -45,7 +45,8 @@ class StoredDetector:
     def detector(self) -> "Detector":
         from deepward.detectors import load_detector
 
-        return load_detector(self._path, self._compute.open() if self._compute else "cpu")
+        device = self._compute.open() if self._compute else "cpu"
+        return load_detector(self._store.path(self.artefact), device, self._store.descriptions())
 
     @cached_property
     def facts(self) -> dict[str, Any]:

@@ -101,7 +101,13 @@ def train_on(
     )
     train, val = (read_images(store, manifests, split) for split in ("train", "val"))
     return train_detector(
-        settings, train, val, checkpoints=checkpoints, device=compute.open(), progress=progress
+        settings,
+        train,
+        val,
+        checkpoints=checkpoints,
+        device=compute.open(),
+        descriptions=store.descriptions(),
+        progress=progress,
     )
 
 

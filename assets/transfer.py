@@ -68,7 +68,7 @@ def _quick_detector(store: ArtifactStore, manifest: "Manifest", seed: int) -> Ar
         # A threshold plays no part in an AUC: any rate will do that few pictures allow.
         config = TrainingConfig(detector=RECIPE, seed=seed, false_positive_rate=0.5)
         splits = (read_images(store, [manifest], split) for split in ("train", "val"))
-        detector = train_detector(config, *splits)
+        detector = train_detector(config, *splits, descriptions=store.descriptions())
         save_detector(detector, folder)
         return describe(detector)
 
@@ -99,7 +99,8 @@ def _cell(
         data = _large_enough(
             read_images(store, [column], "test"), trained.card.summary["minimum_size"]
         )
-        said = load_detector(trained.path).predict(data.pixels).probability
+        detector = load_detector(trained.path, descriptions=store.descriptions())
+        said = detector.predict(data.pixels).probability
         found = ranking_metrics(data.labels, said, data.groups, resamples=RESAMPLES, seed=seed)
         return {"auc": found["auc"].value, "auc_interval": found["auc"].interval}
 

@@ -7,14 +7,17 @@ and the bytes on disk still match, the artefact is kept and nothing is done agai
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from deepward import steps
 from deepward.files import write_json
-from deepward.home import DomainFiles, domain_files, home
+from deepward.home import DomainFiles, descriptions_file, domain_files, home
 from deepward.steps import Artefact, Card, Step
+
+if TYPE_CHECKING:
+    from deepward.detectors import Descriptions
 
 
 class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -33,6 +36,12 @@ class ArtifactStore(dg.ConfigurableResource):  # type: ignore[type-arg]
     def name(self, path: Path) -> str:
         """The inverse of `path`."""
         return path.relative_to(self.folder).as_posix()
+
+    def descriptions(self) -> "Descriptions":
+        """What samples were described as, so that each is described once."""
+        from deepward.detectors import Descriptions
+
+        return Descriptions(self.folder / descriptions_file().relative_to(home()))
 
     def domain_files(self, domain: Path) -> DomainFiles:
         """Manifest, scanner's memory and decoded pictures of the domain folder `domain`."""

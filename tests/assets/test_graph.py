@@ -99,12 +99,13 @@ def test_a_new_domain_is_measured_without_touching_the_rest(
     drawn: Path,
     made: dg.DagsterInstance,
 ) -> None:
-    before = contents(home(), "metrics/", "report/")
+    others = ("metrics/", "report/", "descriptions.db")
+    before = contents(home(), *others)
     shutil.copytree(drawn / "demo_inpaint", domains_folder() / "demo_inpaint")
     made.add_dynamic_partitions("domain", ["demo_inpaint"])
     result = go_on("evaluate_new_domain", "demo_inpaint", "demo_inpaint")
     assert {key[1] for key in kept(result)} == {"demo_inpaint"}
-    after = contents(home(), "metrics/", "report/")
+    after = contents(home(), *others)
     assert {name: after[name] for name in before} == before
     assert all("demo_inpaint" in name for name in set(after) - set(before))
 

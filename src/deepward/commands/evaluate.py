@@ -16,6 +16,7 @@ from deepward.commands.options import (
     root_at,
 )
 from deepward.errors import EvaluationError, UsageError
+from deepward.home import descriptions_file
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector
@@ -53,9 +54,9 @@ def evaluate(
     root = root_at(domains)
     folders = domain_folders(root, domain)
 
-    from deepward.detectors import load_detector
+    from deepward.detectors import Descriptions, load_detector
 
-    loaded = load_detector(place)
+    loaded = load_detector(place, descriptions=Descriptions(descriptions_file()))
     results = []
     with shown_progress() as progress:
         manifests = [scan(folder, progress, root) for folder in folders]

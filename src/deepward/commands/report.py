@@ -19,7 +19,7 @@ from deepward.commands.options import (
     root_at,
 )
 from deepward.errors import EvaluationError, UsageError, WorkError
-from deepward.home import report_file
+from deepward.home import descriptions_file, report_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,10 +122,10 @@ def _measure(
     progress: "Progress",
 ) -> "DetectorResults":
     """One detector on all domains; adds the pictures that it saw to `pictures`."""
-    from deepward.detectors import load_detector
+    from deepward.detectors import Descriptions, load_detector
     from deepward.evaluation import DetectorResults
 
-    loaded = load_detector(source)
+    loaded = load_detector(source, descriptions=Descriptions(descriptions_file()))
     results = []
     for data, found in evaluated(loaded, manifests, "test", progress, name):
         results.append(found)

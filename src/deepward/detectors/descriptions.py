@@ -11,7 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,24 +44,47 @@ class Descriptions:
 
     file: Path | None = None
     described: dict[str, int] = field(default_factory=dict)
+    _folder: TemporaryDirectory[str] | None = field(default=None, repr=False)
 
-    def rows(self, statistic: Statistic, samples: Sequence[NDArray[Any]]) -> Floats:
-        """What `statistic` says of each sample, in half precision: (N, D) float32."""
+    @classmethod
+    def temporary(cls) -> Self:
+        """Kept on disk for as long as the object lives."""
+        folder = TemporaryDirectory(prefix="deepward-descriptions-")
+        return cls(Path(folder.name) / "rows.db", _folder=folder)
+
+    def keys(self, samples: Sequence[NDArray[Any]]) -> list[bytes]:
+        """Names of the samples, for statistic after statistic; none where nothing is kept."""
+        return [] if self.file is None else [sample_key(sample) for sample in samples]
+
+    def rows(
+        self,
+        statistic: Statistic,
+        samples: Sequence[NDArray[Any]],
+        keys: Sequence[bytes] | None = None,
+    ) -> Floats:
+        """What `statistic` says of each sample, in half precision: (N, D) float32.
+
+        Args:
+            statistic: that looks at what is not known.
+            samples: decoded.
+            keys: of the samples, where they were named before.
+        """
         if self.file is None:
             return self._look(statistic, samples)
+        named = self.keys(samples) if keys is None else keys
         rows: list[NDArray[np.float16]] = []
         with closing(self._open(self.file)) as database:
             for start in range(0, len(samples), _BLOCK):
-                block = [samples[i] for i in range(start, min(start + _BLOCK, len(samples)))]
-                keys = [sample_key(sample) for sample in block]
-                known = self._known(database, statistic.version, keys)
-                places = {key: i for i, key in enumerate(keys)}
+                block = named[start : start + _BLOCK]
+                known = self._known(database, statistic.version, block)
+                places = {key: start + i for i, key in enumerate(block)}
                 new = [i for key, i in places.items() if key not in known]
                 if new:
-                    found = self._look(statistic, [block[i] for i in new]).astype(np.float16)
-                    known |= {keys[i]: row for i, row in zip(new, found, strict=True)}
-                    self._keep(database, statistic.version, {keys[i]: known[keys[i]] for i in new})
-                rows += [known[key] for key in keys]
+                    found = self._look(statistic, [samples[i] for i in new]).astype(np.float16)
+                    seen = {named[i]: row for i, row in zip(new, found, strict=True)}
+                    self._keep(database, statistic.version, seen)
+                    known |= seen
+                rows += [known[key] for key in block]
         if not rows:
             return self._look(statistic, samples)
         return np.stack(rows).astype(np.float32)

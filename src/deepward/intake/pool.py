@@ -14,7 +14,6 @@ import mmap
 import operator
 import os
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,7 @@ from typing import Any, TypeVar
 
 import deepward
 from deepward.errors import WorkError
-from deepward.intake.worker import BOARD_BYTES
+from deepward.intake.worker import BEGUN, BOARD_BYTES, NUMBER
 
 __all__ = ["Failure", "available_cores", "run_tasks"]
 
@@ -123,7 +122,7 @@ class _Worker:
             )
 
     def _begin(self) -> None:
-        struct.pack_into("=d", self._page, 0, time.monotonic())
+        BEGUN.pack_into(self._page, 0, time.monotonic())
 
     def give(self, tasks: list[tuple[int, Any]]) -> None:
         self.held = dict(tasks)
@@ -135,13 +134,13 @@ class _Worker:
 
     def overdue(self, seconds: float) -> float:
         """Seconds since its present task, or its start, should have ended; negative before."""
-        begun: float = struct.unpack_from("=d", self._page, 0)[0]
+        begun: float = BEGUN.unpack_from(self._page, 0)[0]
         allowed = seconds * _BY_THE_CLOCK if self.started else _START_SECONDS
         return time.monotonic() - begun - allowed
 
     def culprit(self) -> int:
         """Number of the task that it was at when it ended."""
-        number: int = struct.unpack_from("=q", self._page, 8)[0]
+        number: int = NUMBER.unpack_from(self._page, 8)[0]
         return number if number in self.held else next(iter(self.held))
 
     def stop(self) -> tuple[int, str]:

@@ -21,9 +21,12 @@ from typing import Any, ClassVar
 
 from deepward.errors import UnreadableFile
 
-__all__ = ["BOARD_BYTES", "serve", "tell"]
+__all__ = ["BEGUN", "BOARD_BYTES", "NUMBER", "serve", "tell"]
 
 BOARD_BYTES = 16  # when the present task began (float64, monotonic; inf: none), its number (int64)
+# Native: written as a whole. In standard sizes it goes byte by byte, and another process may read
+# half of one moment and half of another.
+BEGUN, NUMBER = struct.Struct("@d"), struct.Struct("@q")
 _FLUSH_SECONDS = 0.1  # results of quick tasks travel together
 _MOST_WORDS = 300  # characters of an error's own text
 
@@ -89,13 +92,13 @@ class _Desk:
 
     def _begin(self, number: int) -> None:
         self._number = number
-        struct.pack_into("=d", self._page, 0, time.monotonic())  # first: else it seems late
-        struct.pack_into("=q", self._page, 8, number)
+        BEGUN.pack_into(self._page, 0, time.monotonic())  # first: else it seems late
+        NUMBER.pack_into(self._page, 8, number)
         signal.setitimer(signal.ITIMER_PROF, self._seconds)  # uncaught, it ends the process
 
     def _rest(self) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        struct.pack_into("=d", self._page, 0, float("inf"))  # waiting for the parent is free
+        BEGUN.pack_into(self._page, 0, float("inf"))  # waiting for the parent is free
 
 
 def _call(call: Callable[[Any], Any], number: int, task: Any) -> str:

@@ -75,7 +75,8 @@ def train_detector(
             judge it unseen, by leaving it out.
         checkpoints: a folder where networks save their state and resume from it.
         device: of networks and encoders, such as "cpu" or "cuda".
-        descriptions: what samples were described as before.
+        descriptions: what samples were described as before; without, they are kept for as long
+            as the detector lives.
         families: see `Stage.families`.
         progress: told of each part of the work.
 
@@ -95,7 +96,7 @@ def train_detector(
         device=device,
         budget=Budget(config.steps, None, config.precision, checkpoints),
         families=families or {},
-        descriptions=descriptions or Descriptions(),
+        descriptions=descriptions or Descriptions.temporary(),
     )
     control = MEMBERS[CONTROL.kind][1].fit(CONTROL, stage, no_progress)
     fitted: dict[str, Member] = {}

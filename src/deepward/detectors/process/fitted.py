@@ -14,7 +14,7 @@ from deepward.detectors.process.config import ProcessConfig, Settled
 from deepward.detectors.process.frame import Frame
 from deepward.detectors.process.head import Head, fit_head, leave_groups_out
 from deepward.detectors.process.joint import Voice, fit_voice, join
-from deepward.detectors.process.kernel import Kernel
+from deepward.detectors.process.kernel import Kernel, grams
 
 __all__ = ["FittedHeads"]
 
@@ -121,8 +121,9 @@ class FittedHeads:
     def _among(self, kernel: Kernel) -> Doubles:
         """(B, B) kernel among all rows; kept while the heads are fitted."""
         if kernel not in self._grams:
-            rows = self.bank.rows.astype(np.float64)
-            self._grams[kernel] = np.asarray(kernel(rows, rows), np.float64)
+            wanted = self._kernels if kernel in self._kernels else (kernel,)
+            found = grams(wanted, self.bank.rows.astype(np.float64))
+            self._grams.update(zip(wanted, found, strict=True))
         return self._grams[kernel]
 
     @cached_property

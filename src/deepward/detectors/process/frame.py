@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from torch import Tensor
 
 from deepward.detectors.descriptions import Descriptions
@@ -63,7 +64,8 @@ class Frame:
 
     def describe(self, samples: Sequence[NDArray[Any]], descriptions: Descriptions) -> list[Floats]:
         """What each statistic says, (N, D) each."""
-        return [descriptions.rows(statistic, samples) for statistic in self.statistics]
+        keys = descriptions.keys(samples)
+        return [descriptions.rows(statistic, samples, keys) for statistic in self.statistics]
 
     def project(self, described: Sequence[Floats]) -> Floats:
         """Rows (N, sum of `widths`), in half precision as they are kept."""
@@ -240,11 +242,16 @@ def _principal(x: Floats, count: int) -> Floats:
     """Leading eigenvectors of x'x as columns (D, d), rounded as they are stored."""
     wide = x.astype(np.float64)
     if x.shape[0] < x.shape[1]:
-        values, vectors = np.linalg.eigh(wide @ wide.T)
-        order = np.argsort(values)[::-1][:count]
-        order = order[values[order] > 1e-9 * max(values.max(), 1e-12)]
+        values, vectors = _leading(wide @ wide.T, count)
+        order = np.flatnonzero(values > 1e-9 * max(values.max(), 1e-12))
         basis = wide.T @ (vectors[:, order] / np.sqrt(values[order]))
     else:
-        values, vectors = np.linalg.eigh(wide.T @ wide)
-        basis = vectors[:, np.argsort(values)[::-1][:count]]
+        basis = _leading(wide.T @ wide, count)[1]
     return np.asarray(basis.astype(np.float16), np.float32)
+
+
+def _leading(symmetric: NDArray[np.float64], count: int) -> tuple[Any, Any]:
+    """The largest eigenvalues, falling, and their vectors as columns."""
+    size = len(symmetric)
+    values, vectors = eigh(symmetric, subset_by_index=(max(size - count, 0), size - 1))
+    return values[::-1], vectors[:, ::-1]

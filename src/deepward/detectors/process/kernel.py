@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Kernel", "fit_kernel"]
+__all__ = ["Kernel", "fit_kernel", "grams"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -96,6 +96,35 @@ class Kernel:
         ):
             place = np.s_[:, end - size : end]
             yield a[place], b[place], *numbers  # type: ignore[misc]
+
+
+def grams(kernels: Sequence[Kernel], rows: Doubles) -> list[Doubles]:
+    """Each kernel among all rows, (B, B): to the bit what it gives when called.
+
+    What kernels of the same parts and widths share is computed once.
+
+    Args:
+        kernels: that differ in amplitudes alone, as by `Kernel.only`.
+        rows: (B, D).
+    """
+    totals = [np.full((len(rows), len(rows)), kernel.constant) for kernel in kernels]
+    ends = np.cumsum(kernels[0].sizes)
+    for number, (end, size) in enumerate(zip(ends, kernels[0].sizes, strict=True)):
+        x = rows[:, end - size : end]
+        products = x @ x.T
+        if any(kernel.radial[number] for kernel in kernels):
+            squares = (x * x).sum(1)
+            apart = squares[:, None] + squares[None] - 2 * products
+            np.maximum(apart, 0, out=apart)
+            apart *= -1 / kernels[0].widths[number]
+            np.exp(apart, out=apart)
+            for total, kernel in zip(totals, kernels, strict=True):
+                if kernel.radial[number]:
+                    total += apart * kernel.radial[number]
+        for total, kernel in zip(totals, kernels, strict=True):
+            if kernel.linear[number]:
+                total += products * kernel.linear[number]
+    return totals
 
 
 def fit_kernel(

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from deepward.detectors.statistics.base import Floats, Statistic
 from deepward.errors import DetectorFileError, UsageError
@@ -28,6 +29,7 @@ __all__ = ["Backbone", "Encoder", "load_packaged_encoder"]
 SIDE = 224  # pixels, what the packaged encoder was trained for
 GRID = 4  # cells along and across
 _BATCH = 32
+_CPU_BATCH = 4  # more than a core's cache holds takes twice as long
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _LAYERS = range(1, 5)  # of `blocks`
 _WIDTHS = (24, 40, 80, 112)  # channels of these; 1,280 of the last layer
@@ -61,9 +63,38 @@ def load_packaged_encoder(device: str = "cpu") -> nn.Module:
             f"tf_efficientnet_lite0 ({len(own)}): install the versions of requirements.lock."
         )
     model.load_state_dict(dict(zip(own, state.values(), strict=True)))
-    model.eval().requires_grad_(False)
+    model.eval()
+    _fold(model)
+    model.requires_grad_(False)
     whole: nn.Module = model.to(device=device, memory_format=torch.channels_last)
     return whole
+
+
+def _fold(model: nn.Module) -> None:
+    """Folds each batch normalization into the convolution before it: the same map, half the time.
+
+    timm's blocks name their layers in the order in which they are called.
+    """
+    from timm.layers import BatchNormAct2d
+
+    for module in model.modules():
+        waiting: nn.Conv2d | None = None
+        for name, child in module.named_children():
+            if isinstance(child, nn.Conv2d):
+                waiting = child
+            elif isinstance(child, BatchNormAct2d) and waiting is not None:
+                values: Any = child
+                waiting.weight, waiting.bias = fuse_conv_bn_weights(
+                    waiting.weight,
+                    waiting.bias,
+                    values.running_mean,
+                    values.running_var,
+                    values.eps,
+                    values.weight,
+                    values.bias,
+                )
+                setattr(module, name, child.act)
+                waiting = None
 
 
 def _weights_file() -> Path:
@@ -92,14 +123,15 @@ class Encoder(Statistic):
     """
 
     name = "encoder"
-    version = f"efficientnet_lite0-{_SHA256[:8]}-{SIDE}-{GRID}-1"
+    version = f"efficientnet_lite0-{_SHA256[:8]}-{SIDE}-{GRID}-2"
 
     def describe(self, samples: Sequence[NDArray[np.uint8]]) -> Floats:
         model: Any = load_packaged_encoder(self.device)
+        size = _CPU_BATCH if self.device == "cpu" else _BATCH
         rows = [np.zeros((0, sum(map(sum, _PARTS))), np.float32)]
         with torch.inference_mode(), ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            for start in range(0, len(samples), _BATCH):
-                chosen = range(start, min(start + _BATCH, len(samples)))
+            for start in range(0, len(samples), size):
+                chosen = range(start, min(start + size, len(samples)))
                 squares = list(pool.map(_prepare, (samples[i] for i in chosen)))
                 batch = torch.from_numpy(np.stack(squares)).to(self.device)  # (B, 224, 224, 3)
                 rows.append(_pooled(model, batch.permute(0, 3, 1, 2)).float().cpu().numpy())
