@@ -75,14 +75,15 @@ def _fold(model: nn.Module) -> None:
 
     timm's blocks name their layers in the order in which they are called.
     """
-    from timm.layers import BatchNormAct2d
+    import timm.layers
 
+    layers: Any = timm.layers
     for module in model.modules():
         waiting: nn.Conv2d | None = None
         for name, child in module.named_children():
             if isinstance(child, nn.Conv2d):
                 waiting = child
-            elif isinstance(child, BatchNormAct2d) and waiting is not None:
+            elif isinstance(child, layers.BatchNormAct2d) and waiting is not None:
                 values: Any = child
                 waiting.weight, waiting.bias = fuse_conv_bn_weights(
                     waiting.weight,
