@@ -16,6 +16,7 @@ from assets.partitions import domain_partitions, every_domain_at_once
 from deepward.errors import DomainError
 from deepward.learning.continual.chain import Chain, Workshop
 from deepward.learning.continual.ledger import Entry, Ledger
+from deepward.learning.continual.strategy import DEFAULT_STRATEGY, Strategy
 from deepward.progress import Progress
 from deepward.steps import Artefact, Step
 from deepward.versions import code_version
@@ -65,6 +66,11 @@ class LearningConfig(dg.Config):
         rebase: learn from the head also what was learned before; else a stage that is learned
             again starts from the parent that the ledger recorded.
         refresh: learn again even if nothing changed.
+        strategy: how networks keep what they knew: naive, joint, distillation, ewc, replay, or
+            some joined by "+"; closed-form members learn exactly and need none.
+        exemplar_bytes: that a strategy may keep of each source class.
+        choice: of exemplars: "herding" or "reservoir".
+        forget: take the domains of this run out of the newest stage instead of learning them.
     """
 
     start: str = "auto"
@@ -73,8 +79,12 @@ class LearningConfig(dg.Config):
     seed: int = 0
     false_positive_rate: float = 0.05
     families: dict[str, str] = Field(default_factory=dict)
+    strategy: str = DEFAULT_STRATEGY
+    exemplar_bytes: int = Strategy.exemplar_bytes
+    choice: str = Strategy.choice
     rebase: bool = False
     refresh: bool = False
+    forget: bool = False
 
 
 @dg.asset(
@@ -175,8 +185,9 @@ def continual_checkpoints(
     reporting: Reporting,
 ) -> dg.MaterializeResult:
     manifests = {m.domain: m for m in scanned_domains(context.instance, store, domains)}
-    groups = stage_groups(store, context.partition_keys)
-    order = [name for group in groups for name in group if name in context.partition_keys]
+    keys = context.partition_keys
+    groups = [(key,) for key in keys] if config.forget else stage_groups(store, keys)
+    order = [name for group in groups for name in group if name in keys]
     done: dict[tuple[str, ...], Outcome] = {}
 
     def learn(domain: str) -> Outcome:
@@ -218,17 +229,24 @@ def _stage(
         CODE,
     )
     settings = StageConfig(
-        **config.model_dump(exclude={"start", "rebase", "refresh"}), precision=compute.precision
+        **config.model_dump(exclude={"start", "rebase", "refresh", "forget"}),
+        precision=compute.precision,
     )
-    chosen = [manifests[name] for name in group]
 
-    def data() -> "tuple[ImageSet, ImageSet]":
-        return read_images(store, chosen, "train"), read_images(store, chosen, "val")
+    def data(names: Sequence[str]) -> "tuple[ImageSet, ImageSet]":
+        if gone := sorted(set(names) - set(manifests)):
+            raise DomainError(
+                f"{', '.join(gone)} is to be learned again, but its folder is gone: put it back."
+            )
+        wanted = [manifests[name] for name in names]
+        return read_images(store, wanted, "train"), read_images(store, wanted, "val")
 
-    versions = {manifest.domain: manifest.content_hash for manifest in chosen}
-    entry, artefact = chain.learn(
-        versions, data, settings, workshop, rebase=config.rebase, refresh=config.refresh
-    )
+    versions = {manifests[name].domain: manifests[name].content_hash for name in group}
+    again = {"rebase": config.rebase, "refresh": config.refresh}
+    if config.forget:
+        entry, artefact = chain.forget(group[0], workshop, data)
+    else:
+        entry, artefact = chain.learn(versions, data, settings, workshop, **again)
     measured = _measure(store, chain.ledger, entry, artefact, manifests, workshop)
     rows = stage_rows(store)
     _record(tracking, entry, rows, measured)

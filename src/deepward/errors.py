@@ -2,6 +2,7 @@
 
     DeepwardError
     ├── UsageError              the request itself is wrong (the command exits with 2)
+    │   └── CannotUnlearn       a member has no exact way to forget
     └── WorkError               the request was right, the work failed (the command exits with 1)
         ├── DomainError         a data set on disk cannot be used as it is
         ├── DetectorFileError   a detector file is missing, damaged, or newer than this code
@@ -19,6 +20,7 @@ Messages are sentences for people: what was found, where, and what to do.
 
 __all__ = [
     "AgentError",
+    "CannotUnlearn",
     "DeepwardError",
     "DetectorFileError",
     "DomainError",
@@ -40,6 +42,10 @@ class DeepwardError(Exception):
 
 class UsageError(DeepwardError):
     """The request itself is wrong: an option, a path or a combination that makes no sense."""
+
+
+class CannotUnlearn(UsageError):
+    """A member cannot take out exactly what it learned; an earlier stage must be gone back to."""
 
 
 class WorkError(DeepwardError):

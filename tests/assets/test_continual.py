@@ -159,3 +159,13 @@ def test_without_a_stage_there_is_no_head_to_measure(run: Run) -> None:
         raise_on_error=False,
     )
     assert not result.success
+
+
+def test_a_domain_is_forgotten_in_a_stage_of_its_own(again: Run) -> None:
+    result = again("demo_upsampler", "demo_upsampler", "learn_domain", learning={"forget": True})
+    assert stages() == [*ORDER, "forgot-demo_upsampler"]
+    shown_now = shown(result, "continual_checkpoints")["demo_upsampler"]
+    assert shown_now["known_domains"] == "demo_swap, demo_camera_only"
+    # A backfill does not bring back what was taken out on purpose.
+    again(min(ORDER), max(ORDER))
+    assert stages() == [*ORDER, "forgot-demo_upsampler"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from deepward.detectors.descriptions import Descriptions
-from deepward.detectors.members import network_member
+from deepward.detectors.members import network_training
 from deepward.detectors.members.network import Network, NetworkConfig
 from deepward.detectors.members.network_member import NetworkMember
 from deepward.detectors.protocol import Budget, Member, Stage
@@ -200,8 +200,8 @@ class Killed(Exception):
 def test_a_killed_fit_resumes_to_the_same_weights_and_other_data_starts_anew(
     member: NetworkMember, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    often = partial(network_member.LoopConfig, checkpoint_every=0.0)
-    monkeypatch.setattr(network_member, "LoopConfig", often)
+    often = partial(network_training.LoopConfig, checkpoint_every=0.0)
+    monkeypatch.setattr(network_training, "LoopConfig", often)
     budget = Budget(steps=6, checkpoints=tmp_path)
     asked = stage(striped_images(24), budget=budget)
 

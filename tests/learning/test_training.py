@@ -89,11 +89,11 @@ class Killed(Exception):
 def test_killed_training_resumes_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepward.detectors.members import network_member
+    from deepward.detectors.members import network_training
 
-    original = network_member.LoopConfig
+    original = network_training.LoopConfig
     monkeypatch.setattr(
-        network_member, "LoopConfig", lambda **values: original(**values, checkpoint_every=0.0)
+        network_training, "LoopConfig", lambda **values: original(**values, checkpoint_every=0.0)
     )
     config = TrainingConfig(detector="residual", steps=6, seed=1)
     data = striped(60), striped(60, seed=1)

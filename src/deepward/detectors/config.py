@@ -120,6 +120,35 @@ DETECTORS: dict[str, DetectorConfig] = {
 }
 
 
+def _reference(backbone: str, crop: int = 128) -> DetectorConfig:
+    """As continual learning of detectors was published (CVIU 2024, 104143): SGD on random crops."""
+    return DetectorConfig(
+        (
+            NetworkConfig(
+                name=backbone.partition(".")[0],
+                representation=("raw",),
+                backbone=backbone,
+                crop=crop,
+                jitter=64,
+                fold=1,
+                learning_rate=0.005,
+                optimizer="sgd",
+                momentum=0.1,
+                batch_size=64,
+            ),
+        )
+    )
+
+
+DETECTORS |= {
+    "reference_resnet18": _reference("resnet18"),
+    "reference_resnet50": _reference("resnet50"),
+    "reference_xception": _reference("legacy_xception"),
+    "reference_mobilenetv2": _reference("mobilenetv2_100"),
+    "reference_vit_s": _reference("vit_small_patch16_224", crop=224),
+}
+
+
 def find_recipe(name: str) -> DetectorConfig:
     """The recipe of that name, or in the YAML file at that path (`members:`, a list of mappings).
 

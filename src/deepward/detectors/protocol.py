@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepward.detectors.descriptions import Descriptions
+from deepward.learning.continual.strategy import Strategy
 from deepward.progress import Progress
 
 __all__ = ["Budget", "Judgement", "Member", "MemberConfig", "Samples", "Stage", "Unseen"]
@@ -70,6 +71,8 @@ class Stage:
         families: source class ("<domain>" or a technique's slug) to the name of its family, where
             the choice is not left to measurement.
         descriptions: what samples were described as before.
+        strategy: how networks keep what they knew; none: they are fine-tuned. Closed forms need
+            none.
     """
 
     train: Samples
@@ -79,6 +82,7 @@ class Stage:
     budget: Budget = Budget()
     families: Mapping[str, str] = field(default_factory=dict)
     descriptions: Descriptions = field(default_factory=Descriptions)
+    strategy: Strategy | None = None
 
 
 @dataclass(frozen=True)

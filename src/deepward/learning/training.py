@@ -25,6 +25,7 @@ from deepward.detectors import (
 from deepward.domains import ImageSet
 from deepward.errors import TrainingError, UsageError
 from deepward.learning.assemble import assemble
+from deepward.learning.continual.strategy import Strategy
 from deepward.metrics.thresholds import fewest_reals
 from deepward.pictures.augment import AugmentConfig, augment
 from deepward.progress import Progress, no_progress
@@ -64,6 +65,7 @@ def train_detector(
     device: str = "cpu",
     descriptions: Descriptions | None = None,
     families: Mapping[str, str] | None = None,
+    strategy: Strategy | None = None,
     progress: Progress = no_progress,
 ) -> Detector:
     """Fits every member, then weighs and calibrates them and sets the threshold.
@@ -78,6 +80,7 @@ def train_detector(
         descriptions: what samples were described as before; without, they are kept for as long
             as the detector lives.
         families: see `Stage.families`.
+        strategy: what later stages will need of this one; see `Stage.strategy`.
         progress: told of each part of the work.
 
     Raises:
@@ -97,6 +100,7 @@ def train_detector(
         budget=Budget(config.steps, None, config.precision, checkpoints),
         families=families or {},
         descriptions=descriptions or Descriptions.temporary(),
+        strategy=strategy,
     )
     control = MEMBERS[CONTROL.kind][1].fit(CONTROL, stage, no_progress)
     fitted: dict[str, Member] = {}

@@ -1,8 +1,9 @@
 """The chain on disk: stages keep their place and their bytes, whatever happens in between."""
 
+import functools
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,17 @@ def drawn(name: str, label: int | None = None) -> ImageSet:
     return data if label is None else data.subset(data.labels == label)
 
 
+def sets_of(
+    names: Sequence[str], label: int | None = None, more: int = 1
+) -> tuple[ImageSet, ImageSet]:
+    """Train and val of some domains, the same whenever they are asked for."""
+    parts: list[ImageSet] = []
+    for half in (slice(0, 20 - more), slice(20, None)):
+        found = [drawn(name, label).subset(half) for name in names]
+        parts.append(functools.reduce(ImageSet.joined, found))
+    return parts[0], parts[1]
+
+
 @dataclass
 class Bench:
     """A chain in a folder, and what learns its stages."""
@@ -40,19 +52,9 @@ class Bench:
         config = options.pop("config", CONFIG)
         version = options.pop("version", "1")
 
-        def data() -> tuple[ImageSet, ImageSet]:
-            self.learned.append("+".join(names))
-            sets = drawn(names[0], label)
-            for name in names[1:]:
-                sets = sets.joined(drawn(name, label))
-            return sets, sets.subset(np.zeros(0, np.int64))
-
-        if not self.chain.ledger.head():  # a first fit wants something held out
-            inner = data
-
-            def data() -> tuple[ImageSet, ImageSet]:
-                sets, _ = inner()
-                return sets.subset(slice(0, 20)), sets.subset(slice(20, None))
+        def data(wanted: Sequence[str]) -> tuple[ImageSet, ImageSet]:
+            self.learned.append("+".join(wanted))
+            return sets_of(wanted, label, more=int(version))
 
         entry, _ = self.chain.learn(
             dict.fromkeys(names, version), data, config, self.workshop, **options
@@ -134,12 +136,14 @@ def test_rebase_learns_from_the_head(copy: Bench) -> None:
 
 def test_new_data_in_the_middle_keep_the_place_and_the_later_stages_follow(copy: Bench) -> None:
     before = hashes(copy)
-    copy.learn("b", version="2", config=StageConfig(**{**vars(CONFIG), "seed": 1}))
+    copy.learn("b", version="2")
     assert [entry.stage for entry in copy.chain.ledger.chain()] == ["a", "b", "c"]
+    assert [entry.stage for entry in copy.chain.ledger.stale()] == ["c"]
     copy.learn("c")
-    assert copy.learned[-1] == "b" or copy.learned == ["b", "c"]
-    assert hashes(copy)["a"] == before["a"]
-    assert copy.chain.ledger.stale() == []
+    assert copy.learned == ["b", "c"] and copy.chain.ledger.stale() == []
+    after = hashes(copy)
+    assert after["a"] == before["a"] and after["c"] != before["c"]
+    assert after["b"] != before["b"]
 
 
 def test_a_domain_is_forgotten_as_if_never_learned(copy: Bench, tmp_path: Path) -> None:
@@ -160,8 +164,9 @@ def test_a_domain_is_forgotten_as_if_never_learned(copy: Bench, tmp_path: Path) 
     np.testing.assert_allclose(said[0], said[1], atol=1e-6)
     # Its own stage is history and stays; a backfill does not bring it back.
     assert copy.learn("b").number == 1 and copy.chain.ledger.known() == ["a", "c"]
+    assert copy.chain.forget("b", copy.workshop)[0] == entry
     with pytest.raises(WorkError, match="never learned"):
-        copy.chain.forget("b", copy.workshop)
+        copy.chain.forget("x", copy.workshop)
 
 
 def test_fakes_alone_and_reals_alone_are_stages(copy: Bench) -> None:
@@ -195,3 +200,84 @@ def test_a_kill_between_detector_and_entry_costs_nothing(copy: Bench) -> None:
     copy.learned.clear()
     again = copy.learn("d")
     assert copy.learned == [] and again.same_stage(entry)
+
+
+NETWORK = """
+members:
+- kind: network
+  name: net
+  crop: 48
+  jitter: 4
+  fold: 4
+  batch_size: 8
+"""
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Three stages of a network that keeps exemplars."""
+    folder = tmp_path_factory.mktemp("network")
+    (folder / "net.yaml").write_text(NETWORK)
+    made = bench(folder / "home")
+    config = StageConfig(
+        detector=str(folder / "net.yaml"),
+        steps=6,
+        false_positive_rate=0.25,
+        exemplar_bytes=8 * 56 * 56 * 3,
+    )
+    for name in "abc":
+        made.learn(name, config=config)
+    return made
+
+
+def test_a_network_forgets_by_going_back_and_learning_the_later_stages_again(
+    network: Bench, tmp_path: Path
+) -> None:
+    first, _, third = network.chain.ledger.chain()
+    copied = bench(tmp_path / "home")
+    shutil.copytree(network.chain.detectors.parent, tmp_path / "home")
+    with pytest.raises(WorkError, match="pictures are needed"):
+        copied.chain.forget("b", copied.workshop)
+    asked: list[str] = []
+
+    def data(names: Sequence[str]) -> tuple[ImageSet, ImageSet]:
+        asked.extend(names)
+        return sets_of(names)
+
+    entry, _ = copied.chain.forget("b", copied.workshop, data)
+    assert asked == ["c"] and copied.chain.ledger.known() == ["a", "c"]
+    assert entry.parent == third.detector
+    stored = load_detector(copied.chain.detectors / entry.detector)
+    assert set(stored.lineage["domains"]) == {"a", "c"}
+    assert "forgot b" in stored.lineage["history"][-1]["how"]
+    never = bench(tmp_path / "never")
+    shutil.copytree(
+        network.chain.detectors / first.detector, tmp_path / "never" / "detectors" / "a"
+    )
+    config = StageConfig(**dict(third.config))
+    other = Chain(never.chain.ledger, never.chain.detectors, never.chain.work, "a")
+    learned, _ = other.learn({"c": "1"}, sets_of, config, never.workshop)
+    test = drawn("z").pixels
+    said = [
+        load_detector(folder).predict(test).logit
+        for folder in (
+            copied.chain.detectors / entry.detector,
+            never.chain.detectors / learned.detector,
+        )
+    ]
+    np.testing.assert_array_equal(said[0], said[1])
+
+
+def test_joint_learning_asks_for_all_that_is_known(network: Bench, tmp_path: Path) -> None:
+    shutil.copytree(network.chain.detectors.parent, tmp_path / "home")
+    copied = bench(tmp_path / "home")
+    third = network.chain.ledger.chain()[-1]
+    config = StageConfig(**{**third.config, "strategy": "joint"})
+    asked: list[str] = []
+
+    def data(names: Sequence[str]) -> tuple[ImageSet, ImageSet]:
+        asked.extend(names)
+        return sets_of(names)
+
+    copied.chain.learn({"d": "1"}, data, config, copied.workshop)
+    assert asked == ["a", "b", "c", "d"]

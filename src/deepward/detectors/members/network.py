@@ -29,7 +29,8 @@ class NetworkConfig:
         crop: side of the square crop in pixels; smaller pictures are padded by reflection.
         jitter: how far a training crop may lie from the centre, in pixels.
         fold: space-to-depth factor before the backbone; keeps every pixel at less cost.
-        learning_rate: peak of the schedule (AdamW).
+        learning_rate: peak of the schedule.
+        optimizer: "adamw" or "sgd"; momentum: of "sgd".
         batch_size: crops in a training step.
         consistency: weight of holding degraded twins to their originals; 0 is off. Half of the
             crops of a step are twins then.
@@ -46,6 +47,8 @@ class NetworkConfig:
     jitter: int = 16
     fold: int = 4
     learning_rate: float = 2e-3
+    optimizer: str = "adamw"
+    momentum: float = 0.9
     batch_size: int = 32
     consistency: float = 0.0
     share: float = 1.0

@@ -1,8 +1,7 @@
 """The member that is trained by gradient descent, through the one loop."""
 
-import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -12,32 +11,21 @@ from torch import Tensor
 
 from deepward.detectors.descriptions import Descriptions
 from deepward.detectors.members.network import Network, NetworkConfig
+from deepward.detectors.members.network_training import (
+    ADAPT,
+    FIT,
+    UPDATE,
+    important_weights,
+    train_network,
+)
 from deepward.detectors.protocol import Judgement, Samples, Stage, Unseen
-from deepward.errors import UsageError
-from deepward.files import canonical_json, sha256_bytes
-from deepward.learning.batches import CropBatches, CropConfig
-from deepward.learning.terms import Seen, consistency, cross_entropy
-from deepward.loop import Batch, LoopConfig, Term, fit
+from deepward.errors import CannotUnlearn
+from deepward.learning.continual.exemplars import Exemplars, JoinedSamples
+from deepward.learning.continual.keeping import Consolidation
 from deepward.pictures.launder import LaunderedImages
 from deepward.progress import Progress
 
 __all__ = ["NetworkMember"]
-
-_STEPS = 300  # where the budget names neither steps nor seconds
-
-
-@dataclass(frozen=True)
-class _Method:
-    """How much of the budget is spent, and how fast, relative to a first fit."""
-
-    name: str
-    budget: float
-    learning_rate: float
-
-
-_FIT = _Method("fit", 1.0, 1.0)
-_UPDATE = _Method("update", 1 / 3, 1 / 4)
-_ADAPT = _Method("adapt", 1 / 10, 1 / 10)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +36,15 @@ class NetworkMember:
         config: what it is made of.
         network: with its weights; never changed.
         held: samples that no fit has seen: the validation part of each stage.
+        exemplars: crops of earlier stages, where a strategy keeps some.
+        mattered: weights that earlier stages rest on, where a strategy holds them.
     """
 
     config: NetworkConfig
     network: Network
     held: tuple[Samples, ...] = ()
+    exemplars: Exemplars = field(default_factory=Exemplars.none)
+    mattered: Consolidation = field(default_factory=Consolidation)
 
     @classmethod
     def fit(cls, config: NetworkConfig, stage: Stage, tell: Progress) -> Self:
@@ -61,30 +53,45 @@ class NetworkMember:
         Raises:
             TrainingError: a class is missing, or the loss became infinite or NaN.
         """
-        network = Network(config, stage.seed).to(stage.device).eval()
-        return cls(config, network)._learned(_FIT, stage.train, stage, (stage.val,), tell)
+        start = Network(config, stage.seed).to(stage.device).eval()
+        network = train_network(start, FIT, stage.train, stage, tell)
+        return cls(config, network)._remembering(stage, (stage.val,))
 
     def update(self, stage: Stage, tell: Progress) -> Self:
-        """Fine-tunes on the stage alone: a third of the budget, a fourth of the learning rate.
+        """Learns the stage: a third of the budget, a fourth of the learning rate.
 
-        What it knew it keeps as far as that goes. A stage of one class changes no weight.
+        The stage's strategy says how it keeps what it knew; without one it is fine-tuned on the
+        stage alone. Where exemplars make up for a missing class, a stage of one class is learned
+        too; otherwise that changes no weight.
         """
-        return self._continued(_UPDATE, stage.train, stage, (*self.held, stage.val), tell)
+        strategy, data = stage.strategy, stage.train
+        if strategy is not None and "replay" in strategy:
+            met = sorted(set(stage.train.domains.tolist()))
+            known = self.exemplars.without(met).training()
+            data = JoinedSamples(data, known) if len(known) else data
+        network = self.network
+        if len(set(data.labels.tolist())) == 2:
+            network = train_network(
+                network, UPDATE, data, stage, tell, strategy=strategy, mattered=self.mattered
+            )
+        return replace(self, network=network)._remembering(stage, (*self.held, stage.val))
 
     def adapt(self, support: Samples, stage: Stage, tell: Progress) -> Self:
         """Fine-tunes on a few samples: a tenth of the budget, a tenth of the learning rate.
 
         Support of one class changes no weight.
         """
-        return self._continued(_ADAPT, support, stage, self.held, tell)
+        if len(set(support.labels.tolist())) < 2:
+            return self
+        return replace(self, network=train_network(self.network, ADAPT, support, stage, tell))
 
     def forget(self, domain: str) -> Self:
         """Not possible: what weights have learned cannot be taken out of them exactly.
 
         Raises:
-            UsageError: always.
+            CannotUnlearn: always.
         """
-        raise UsageError(
+        raise CannotUnlearn(
             f"The network {self.config.name!r} cannot unlearn {domain!r} exactly. Go back to the "
             "stage before it was learned, and learn the later stages again."
         )
@@ -107,8 +114,9 @@ class NetworkMember:
         return self._unseen
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The weights."""
-        return dict(self.network.state_dict())
+        """The weights, and what is kept of earlier stages in files of their own."""
+        weights = dict(self.network.state_dict())
+        return weights | self.exemplars.tensors() | self.mattered.tensors()
 
     @classmethod
     def restore(
@@ -120,80 +128,40 @@ class NetworkMember:
     ) -> Self:
         """A network with these weights."""
         network = Network(replace(config, pretrained=False))  # its own weights are all it needs
-        network.load_state_dict(dict(state))
-        return cls(config, network.to(device).eval())
+        network.load_state_dict({k: tensor for k, tensor in state.items() if "/" not in k})
+        kept = Exemplars.restore(state), Consolidation.restore(state)
+        return cls(config, network.to(device).eval(), (), *kept)
 
-    def _continued(
-        self,
-        method: _Method,
-        data: Samples,
-        stage: Stage,
-        held: tuple[Samples, ...],
-        tell: Progress,
-    ) -> Self:
-        if len(set(data.labels.tolist())) < 2:
+    def _remembering(self, stage: Stage, held: tuple[Samples, ...]) -> Self:
+        """What a strategy keeps of a stage that was just learned."""
+        strategy = stage.strategy
+        if strategy is None:
             return replace(self, held=held)
-        return self._learned(method, data, stage, held, tell)
+        config, mattered = self.config, self.mattered
+        features = None
+        if strategy.choice == "herding":
 
-    def _learned(
-        self,
-        method: _Method,
-        data: Samples,
-        stage: Stage,
-        held: tuple[Samples, ...],
-        tell: Progress,
-    ) -> Self:
-        config, budget = self.config, stage.budget
-        loop = LoopConfig(
-            learning_rate=config.learning_rate * method.learning_rate,
-            precision=budget.precision,
+            def features(samples: Samples, places: NDArray[np.int64]) -> NDArray[Any]:
+                return self.embed([samples.pixels[int(i)] for i in places])
+
+        exemplars = self.exemplars.joined(
+            stage.train,
+            stage.val,
+            budget=strategy.exemplar_bytes,
+            side=config.crop + 2 * config.jitter,
             seed=stage.seed,
+            features=features,
         )
-        if budget.seconds is not None:
-            loop = replace(loop, seconds=budget.seconds * method.budget)
-        else:
-            steps = _STEPS if budget.steps is None else budget.steps
-            loop = replace(loop, steps=max(round(steps * method.budget), 1))
-        crops = CropConfig(
-            config.crop, config.jitter, config.batch_size, twins=config.consistency > 0
-        )
-        terms: dict[str, Term[Seen]] = {"loss": cross_entropy}
-        if config.consistency:
-            terms["consistency"] = consistency(config.consistency, config.consistency)
-        key = self._key(method, data, stage.seed)
-        checkpoint = None
-        if budget.checkpoints is not None:
-            checkpoint = budget.checkpoints / f"{config.name}-{key[:16]}.safetensors"
-        network = copy.deepcopy(self.network).to(stage.device)
-        with CropBatches(data, crops, stage.seed) as batches:
-            fit(
-                network,
-                batches,
-                terms,
-                loop,
-                forward=look,
-                checkpoint=checkpoint,
-                key=key,
-                progress=tell,
-                task=f"{config.name}: {method.name}",
-            )
-        return replace(self, network=network, held=held)
-
-    def _key(self, method: _Method, data: Samples, seed: int) -> str:
-        """Hash of all that the new weights depend on, apart from the loop's own settings."""
-        rows = [data.hashes, data.labels.tolist(), data.domains.tolist()]
-        start = [
-            [name, sha256_bytes(tensor.detach().cpu().contiguous().numpy().tobytes())]
-            for name, tensor in self.network.state_dict().items()
-        ]
-        values = [method.name, asdict(self.config), seed, rows, start]
-        return sha256_bytes(canonical_json(values).encode())
+        if "ewc" in strategy and len(set(stage.train.labels.tolist())) == 2:
+            found = important_weights(self.network, stage.train, stage, strategy)
+            mattered = mattered.joined(found, self.network)
+        return replace(self, held=held, exemplars=exemplars, mattered=mattered)
 
     @cached_property
     def _unseen(self) -> Unseen | None:
         parts = [
             (samples, twin, self.network.logits(LaunderedImages(pixels) if twin else pixels))
-            for samples in self.held
+            for samples in (*self.held, self._remembered)
             if len(samples)
             for pixels in (samples.pixels,)
             for twin in (False, True)
@@ -211,8 +179,8 @@ class NetworkMember:
             twin=np.concatenate([np.full(len(s), twin) for s, twin, _ in parts]),
         )
 
-
-def look(network: Network, batch: Batch) -> Seen:
-    """The one forward of a training step."""
-    embeddings = network.embed(batch["inputs"])
-    return Seen(embeddings, network.classify(embeddings))
+    @cached_property
+    def _remembered(self) -> Exemplars:
+        """Held samples of earlier stages that are left only as exemplars."""
+        here = {name for samples in self.held for name in set(samples.domains.tolist())}
+        return self.exemplars.unseen().without(sorted(here))

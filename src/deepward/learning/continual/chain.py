@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from deepward.learning.continual.stages import StageConfig
     from deepward.progress import Progress
 
+    # Train and val of the named domains.
+    DataOf = Callable[[Sequence[str]], tuple[ImageSet, ImageSet]]
+
 __all__ = ["Chain", "Workshop", "stored_hash"]
 
 
@@ -61,7 +64,7 @@ class Chain:
     def learn(
         self,
         versions: Mapping[str, str],
-        data: "Callable[[], tuple[ImageSet, ImageSet]]",
+        data: "DataOf",
         config: "StageConfig",
         workshop: Workshop,
         *,
@@ -72,7 +75,7 @@ class Chain:
 
         Args:
             versions: domain -> version of its data, of the stage's domains.
-            data: gives train and val of these when they are needed.
+            data: gives train and val of some domains when they are needed.
             config: how it is learned.
             workshop: device, descriptions, progress.
             rebase: start from the head, also where the stage was learned before.
@@ -85,13 +88,15 @@ class Chain:
 
         domains = tuple(sorted(versions))
         with self.ledger.writing():
-            self._forget_again(workshop)
+            self._forget_again(workshop, data)
             number, parent, parent_hash = self._place(domains, rebase)
 
             def learn(detector: "Detector | None", checkpoints: Path) -> "Detector":
+                # Joint learning starts over, with all that is known.
+                past = self.ledger.known() if config.keeping().joint else []
                 return learn_stage(
                     detector,
-                    *data(),
+                    *data([*(name for name in past if name not in domains), *domains]),
                     config,
                     checkpoints=checkpoints,
                     device=workshop.device,
@@ -115,13 +120,25 @@ class Chain:
             )
             return self._made(entry, inputs, learn, workshop, refresh)
 
-    def forget(self, domain: str, workshop: Workshop) -> tuple[Entry, Artefact]:
-        """One more stage, which takes a domain out of the head.
+    def forget(
+        self, domain: str, workshop: Workshop, data: "DataOf | None" = None
+    ) -> tuple[Entry, Artefact]:
+        """One more stage, which takes a domain out of the head, unless that happened before.
+
+        Exact where every member can unlearn. Where one cannot, the chain goes back to the stage
+        before the domain was learned, and learns the later ones again without it.
+
+        Args:
+            domain: to forget.
+            workshop: device, descriptions, progress.
+            data: train and val of some domains, for stages that must be learned again.
 
         Raises:
-            WorkError: the chain does not know the domain.
+            WorkError: the chain does not know the domain, or cannot go back before it.
         """
         with self.ledger.writing():
+            if there := self.ledger.forgotten(domain):
+                return self._forgotten(there, workshop, data)
             head = self.ledger.head()
             if head is None or domain not in self.ledger.known():
                 known = ", ".join(self.ledger.known()) or "nothing"
@@ -137,23 +154,25 @@ class Chain:
                 parent=head.detector,
                 parent_hash=head.content_hash,
             )
-            return self._forgotten(entry, workshop)
+            return self._forgotten(entry, workshop, data)
 
-    def _forgotten(self, entry: Entry, workshop: Workshop) -> tuple[Entry, Artefact]:
+    def _forgotten(
+        self, entry: Entry, workshop: Workshop, data: "DataOf | None"
+    ) -> tuple[Entry, Artefact]:
         def forget(detector: "Detector | None", checkpoints: Path) -> "Detector":
-            from deepward.learning.training import forget_domain
+            from deepward.learning.continual.unlearning import forgotten
 
             assert detector is not None
-            return forget_domain(detector, *entry.domains)
+            return forgotten(detector, entry, self, workshop, data)
 
         return self._made(entry, {}, forget, workshop, False)
 
-    def _forget_again(self, workshop: Workshop) -> None:
+    def _forget_again(self, workshop: Workshop, data: "DataOf | None") -> None:
         """Stages that forgot follow by themselves when what they stand on was learned anew."""
         for entry in self.ledger.chain():
             parent = next((e for e in self.ledger.chain() if e.detector == entry.parent), None)
             if entry.forgot and parent and parent.content_hash != entry.parent_hash:
-                self._forgotten(replace(entry, parent_hash=parent.content_hash), workshop)
+                self._forgotten(replace(entry, parent_hash=parent.content_hash), workshop, data)
 
     def _place(self, domains: Sequence[str], rebase: bool) -> tuple[int, str, str]:
         """Number, parent and the parent's hash of the stage that learns these domains."""
@@ -195,7 +214,7 @@ class Chain:
         def make(folder: Path) -> Mapping[str, Any]:
             from deepward.detectors import save_detector
 
-            detector = learn(self._parent(entry, workshop), resume(checkpoints, step))
+            detector = learn(self.parent(entry, workshop), resume(checkpoints, step))
             save_detector(detector, folder)
             return {"content_hash": detector.content_hash, **workshop.summarize(detector)}
 
@@ -205,7 +224,12 @@ class Chain:
         facts = vars(entry) | {"content_hash": stored_hash(path), "seconds": made.card.made_in}
         return self.ledger.append(Entry(**facts)), made
 
-    def _parent(self, entry: Entry, workshop: Workshop) -> "Detector | None":
+    def parent(self, entry: Entry, workshop: Workshop) -> "Detector | None":
+        """The detector that a stage goes on from; None where it was fitted from nothing.
+
+        Raises:
+            WorkError: it is gone, or no longer what it was.
+        """
         if not entry.parent:
             return None
         from deepward.detectors import load_detector

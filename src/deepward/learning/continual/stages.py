@@ -1,13 +1,14 @@
 """One stage: a detector from its parent and one more domain, or from nothing."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from deepward.detectors import Budget, Descriptions, Detector, Stage
 from deepward.domains import ImageSet
 from deepward.errors import TrainingError
+from deepward.learning.continual.strategy import DEFAULT_STRATEGY, Strategy
 from deepward.learning.training import TrainingConfig, train_detector, update_detector
 from deepward.progress import Progress, no_progress
 
@@ -25,6 +26,9 @@ class StageConfig:
         false_positive_rate: of the first stage; later ones keep their parent's.
         precision: "fp32" or "bf16".
         families: see `Stage.families`.
+        strategy: how networks keep what they knew: see `Strategy`.
+        exemplar_bytes: that a strategy may keep of each source class.
+        choice: of exemplars: "herding" or "reservoir".
     """
 
     detector: str = "default"
@@ -33,6 +37,18 @@ class StageConfig:
     false_positive_rate: float = 0.05
     precision: str = "fp32"
     families: Mapping[str, str] = field(default_factory=dict)
+    strategy: str = DEFAULT_STRATEGY
+    exemplar_bytes: int = Strategy.exemplar_bytes
+    choice: str = Strategy.choice
+
+    def keeping(self) -> Strategy:
+        """The strategy with its settings.
+
+        Raises:
+            UsageError: its name is unknown, or a setting makes no sense.
+        """
+        found = Strategy.parse(self.strategy)
+        return replace(found, exemplar_bytes=self.exemplar_bytes, choice=self.choice)
 
     def as_dict(self) -> dict[str, Any]:
         """Values fit for JSON."""
@@ -57,7 +73,8 @@ def learn_stage(
 
     Args:
         parent: what is learned on from; None: this is the first stage.
-        train, val: of the stage's domains; never test data.
+        train, val: of the stage's domains, of all so far where the strategy is joint; never test
+            data.
         config: how.
         checkpoints: where networks save their state, and resume from it.
         device: of networks and encoders.
@@ -72,7 +89,8 @@ def learn_stage(
             "The stage has no usable pictures in its train and val splits: there is nothing to "
             "learn. Put pictures there, or leave the domain out of the sequence."
         )
-    if parent is None:
+    strategy = config.keeping()
+    if parent is None or strategy.joint:
         first = TrainingConfig(
             detector=config.detector,
             steps=config.steps,
@@ -88,6 +106,7 @@ def learn_stage(
             device=device,
             descriptions=descriptions,
             families=config.families,
+            strategy=strategy,
             progress=progress,
         )
     stage = Stage(
@@ -98,5 +117,6 @@ def learn_stage(
         budget=Budget(config.steps, None, config.precision, checkpoints),
         families=config.families,
         descriptions=descriptions or Descriptions(),
+        strategy=strategy,
     )
     return update_detector(parent, stage, progress=progress)
