@@ -211,16 +211,13 @@ def _stage(
     progress: Progress,
 ) -> Outcome:
     """Learns one stage unless it is there, measures it on every domain, and tells of both."""
-    from deepward.detectors import Descriptions
     from deepward.learning.continual import StageConfig
 
     if missing := sorted(set(group) - set(manifests)):
         raise DomainError(
             f"{', '.join(missing)} was not scanned yet: materialize domain_manifest for it first."
         )
-    workshop = Workshop(
-        compute.open(), Descriptions(store.path("descriptions.db")), progress, describe
-    )
+    workshop = Workshop(compute.open(), store.descriptions(), progress, describe)
     chain = Chain(
         Ledger(store.path(LEDGER)),
         store.path("detectors"),

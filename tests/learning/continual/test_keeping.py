@@ -98,7 +98,9 @@ def test_domains_are_held_together_as_the_sum_of_their_penalties() -> None:
     apart = [
         10.0
         * sum(
-            float((fisher[name] * (weight - dict(past.named_parameters())[name]) ** 2).sum())
+            float(
+                (fisher[name] * (weight.detach() - dict(past.named_parameters())[name]) ** 2).sum()
+            )
             for name, weight in model.named_parameters()
         )
         for fisher, past in zip(fishers, models, strict=True)
@@ -114,7 +116,9 @@ def test_domains_are_held_together_as_the_sum_of_their_penalties() -> None:
     moved = [
         10.0
         * sum(
-            float((fisher[name] * (weight - dict(past.named_parameters())[name]) ** 2).sum())
+            float(
+                (fisher[name] * (weight.detach() - dict(past.named_parameters())[name]) ** 2).sum()
+            )
             for name, weight in other.named_parameters()
         )
         for fisher, past in zip(fishers, models, strict=True)
