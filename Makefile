@@ -29,8 +29,8 @@ demo: install ## the main job to the report's path; DOMAINS=DIR for your own pic
 ui: install ## Dagster's pages on http://127.0.0.1:3000
 	$(BIN)/python -m dagster_project.ui $(ARGS)
 
-test: install ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: install ## all tests, on all cores
+	$(BIN)/python -m pytest -n logical --dist loadfile $(ARGS)
 
 lint: install ## style and types
 	$(BIN)/ruff check

@@ -9,9 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core each: threads beyond that wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import cv2
 import numpy as np
-import pytest
 from PIL import Image
 
 from deepward.knowledge import base, ingested

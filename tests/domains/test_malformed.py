@@ -250,7 +250,7 @@ def test_a_file_without_permission_is_counted(domain):
         "print(measure.measure_file(sys.argv[1] + '/test/0_real/denied.jpg')['quarantine']);"
         "print(*[f.quarantine for f in layout.list_files(Path(sys.argv[1])) if 'closed' in f.path])"
     )
-    for folder in (domain, *domain.parents[:3]):  # pytest's folders are private to their owner
+    for folder in (domain, *domain.parents[:4]):  # pytest's folders are private to their owner
         if folder.owner() == denied.owner() and folder.name != "tmp":
             folder.chmod(folder.stat().st_mode | 0o055)
     try:

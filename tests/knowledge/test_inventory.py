@@ -131,19 +131,6 @@ def test_a_change_that_keeps_size_and_date_is_noticed(scan, folder):
     assert scan()[1] == 1
 
 
-def test_a_second_scan_is_thirty_times_faster(tmp_path, scan):
-    many = tmp_path / "many"
-    many.mkdir()
-    for number in range(300):
-        (many / f"{number}.md").write_text(f"# {number}\n\n{made_text(number)}")
-    times = []
-    for _ in range(4):
-        start = time.perf_counter()
-        scan(many)
-        times.append(time.perf_counter() - start)
-    assert times[0] / min(times[1:]) >= 30
-
-
 def test_equal_bytes_are_extracted_once_and_stay_two_documents(scan, folder, tmp_path):
     (folder / "copy.txt").write_bytes((folder / "deep/c.txt").read_bytes())
     (folder / "same.md").write_bytes((folder / "deep/c.txt").read_bytes())

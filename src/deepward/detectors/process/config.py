@@ -25,6 +25,8 @@ class ProcessConfig:
         apart: one head per family of fakes; otherwise one for all.
         looks: ways a head may look, each a choice of the statistics; every head takes the one
             that tells its fakes best when they are left out. Without any, all look at everything.
+        exact: rows up to which heads are fitted on all of them; a larger bank is lifted.
+        landmarks: rows that a larger bank is lifted on.
         share: of the training time; closed forms need none.
         kind: "process".
         medium: what it takes.
@@ -39,6 +41,8 @@ class ProcessConfig:
     directions: int = 512
     apart: bool = True
     looks: tuple[tuple[str, ...], ...] = ()
+    exact: int = 4096
+    landmarks: int = 2048
     share: float = 0.0
     kind: str = "process"
     medium: str = "image"

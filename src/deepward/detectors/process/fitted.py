@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from deepward.detectors.descriptions import Descriptions
 from deepward.detectors.process.bank import Bank
 from deepward.detectors.process.config import ProcessConfig, Settled
+from deepward.detectors.process.dense import DenseBank
 from deepward.detectors.process.frame import Frame
-from deepward.detectors.process.head import Head, fit_head, leave_groups_out
+from deepward.detectors.process.head import Head
 from deepward.detectors.process.joint import Voice, fit_voice, join
-from deepward.detectors.process.kernel import Kernel, grams
+from deepward.detectors.process.kernel import Kernel
+from deepward.detectors.process.lift import LiftedBank
 
 __all__ = ["FittedHeads"]
 
@@ -102,33 +104,21 @@ class FittedHeads:
         return self._held[family, look]
 
     def fitted(self, family: str, kernel: Kernel) -> Head:
-        return fit_head(
-            family,
-            self.bank,
-            self._among(kernel),
-            self._rows_of(family),
-            self.config.noise,
-            self.config.most,
-            kernel,
-        )
+        config = self.config
+        return self._rows.fit(family, self._rows_of(family), config.noise, config.most, kernel)
+
+    @cached_property
+    def _rows(self) -> DenseBank | LiftedBank:
+        """The bank as heads are fitted on it: exactly, or on landmarks where it is large."""
+        if len(self.bank) > self.config.exact:
+            return LiftedBank(self.bank, self.config.landmarks)
+        return DenseBank(self.bank, self._kernels)
 
     def _rows_of(self, family: str) -> NDArray[np.int64]:
         """A family's fakes and all reals, as indices of the bank."""
         classes = zip(self.bank.domains.tolist(), self.bank.techniques.tolist(), strict=True)
         mine = np.array([self.families.get(key) == family for key in classes])
         return np.flatnonzero(np.where(self.bank.labels == 1, mine, True))
-
-    def _among(self, kernel: Kernel) -> Doubles:
-        """(B, B) kernel among all rows; kept while the heads are fitted."""
-        if kernel not in self._grams:
-            wanted = self._kernels if kernel in self._kernels else (kernel,)
-            found = grams(wanted, self.bank.rows.astype(np.float64))
-            self._grams.update(zip(wanted, found, strict=True))
-        return self._grams[kernel]
-
-    @cached_property
-    def _grams(self) -> dict[Kernel, Doubles]:
-        return {}
 
     def _try(self, family: str, look: int) -> tuple[Voice, Doubles]:
         """A head's voice through one way to look, and what is left of each row's variance."""
@@ -139,17 +129,9 @@ class FittedHeads:
 
     def leave_out(self, head: Head) -> tuple[Doubles, Doubles, NDArray[np.int64]]:
         """(B,) means and shares of variance left, left out where the head has the row; its rows."""
-        informative = head.kernel.informative(self.support)
-        mean, left = np.empty(len(self.bank)), np.empty(len(self.bank))
-        rows = head.chosen
-        others = np.setdiff1d(np.arange(len(self.bank)), rows)
-        if len(others):
-            similar = self._among(head.kernel)[others]
-            mean[others], left[others] = head.predict(similar, informative[others])
-        targets = 2.0 * self.bank.labels[rows].astype(np.float64) - 1.0
-        found = leave_groups_out(head, self.bank.groups[rows].tolist(), targets, informative[rows])
-        mean[rows], left[rows] = found.mean, found.left
-        return mean, left, rows
+        rows = self.bank.rows.astype(np.float32)
+        mean, left = self._rows.leave_out(head, head.kernel.informative(rows))
+        return mean, left, head.chosen
 
     def say(self, rows: NDArray[np.float32]) -> tuple[Doubles, Doubles]:
         """Means and shares of variance left of every head, (F, N) each."""
@@ -176,4 +158,5 @@ class FittedHeads:
 
     @cached_property
     def support(self) -> NDArray[np.float32]:
-        return self.bank.rows.astype(np.float32)
+        """Rows that similarities are taken with: the bank's, or its landmarks."""
+        return self.bank.rows[self._rows.landmarks].astype(np.float32)

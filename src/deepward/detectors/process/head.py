@@ -20,7 +20,15 @@ from deepward.detectors.process.bank import Bank
 from deepward.detectors.process.kernel import Kernel
 from deepward.errors import TrainingError
 
-__all__ = ["Head", "LeftOut", "cell_weights", "fit_head", "leave_groups_out"]
+__all__ = [
+    "Head",
+    "LeftOut",
+    "cell_names",
+    "cell_weights",
+    "fit_head",
+    "leave_groups_out",
+    "refuse_one_label",
+]
 
 Doubles = NDArray[np.float64]
 
@@ -58,6 +66,10 @@ class Head:
         left = informative + self.kernel.constant - (solved * solved).sum(0)
         return mine @ self.alpha, np.clip(left / np.maximum(informative, 1e-12), 0.0, 1.0)
 
+    def weighed(self, support: NDArray[Any]) -> NDArray[Any]:
+        """The rows that `alpha` weighs, of those that `predict` is given similarities with."""
+        return support[self.chosen]
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -67,6 +79,11 @@ class LeftOut:
     left: Doubles
 
 
+def cell_names(bank: Bank) -> NDArray[np.str_]:
+    """Domain and technique of each row, (N,)."""
+    return np.char.add(np.char.add(bank.domains.astype(str), "\n"), bank.techniques.astype(str))
+
+
 def cell_weights(bank: Bank, most: float) -> Doubles:
     """Weights of mean about 1 that make labels, and (domain, technique) cells of each, count alike.
 
@@ -74,7 +91,7 @@ def cell_weights(bank: Bank, most: float) -> Doubles:
         bank: rows of one head.
         most: largest weight: few rows of a cell are not believed without limit.
     """
-    names = np.char.add(np.char.add(bank.domains.astype(str), "\n"), bank.techniques.astype(str))
+    names = cell_names(bank)
     weights = np.zeros(len(bank))
     for label in (0, 1):
         mine = bank.labels == label
@@ -83,6 +100,20 @@ def cell_weights(bank: Bank, most: float) -> Doubles:
             rows = mine & (names == cell)
             weights[rows] = len(bank) / (2 * len(cells) * rows.sum())
     return np.minimum(weights, most)
+
+
+def refuse_one_label(family: str, labels: NDArray[np.int64]) -> None:
+    """A head needs fakes, and reals that they are told from.
+
+    Raises:
+        TrainingError: one of the labels is missing.
+    """
+    fakes, reals = int((labels == 1).sum()), int((labels == 0).sum())
+    if not fakes or not reals:
+        raise TrainingError(
+            f"The family {family!r} has {fakes} fakes and {reals} reals to be told from: a head "
+            "needs both."
+        )
 
 
 def fit_head(
@@ -109,11 +140,7 @@ def fit_head(
         TrainingError: one of the labels is missing, or the system cannot be solved.
     """
     part = bank[chosen]
-    if len(set(part.labels.tolist())) < 2:
-        raise TrainingError(
-            f"The family {family!r} has {int((part.labels == 1).sum())} fakes and "
-            f"{int((part.labels == 0).sum())} reals to be told from: a head needs both."
-        )
+    refuse_one_label(family, part.labels)
     each = noise / cell_weights(part, most)
     system = similar[np.ix_(chosen, chosen)]
     system[np.diag_indices_from(system)] += each

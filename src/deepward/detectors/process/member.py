@@ -140,7 +140,7 @@ class ProcessMember(FittedHeads):
         means, left = self.say(rows)
         logits, firm, speaking = self.joined(means, left)
         domains = sorted(set(self.bank.domains.tolist()))
-        near = self.kernel(rows, self.support).argmax(1)
+        near = self._rows.landmarks[self.kernel(rows, self.support).argmax(1)]
         return Judgement(
             logits=logits,
             unfamiliarity=left.min(0) / self.bound,
