@@ -37,7 +37,7 @@ CODE = code_version(
     "deepward.domains.load_images",
 )
 MEASURING = code_version(
-    "deepward.learning.continual.measure_stage",
+    "deepward.learning.continual.runs.stage_row",
     "deepward.detectors.load_detector",
     "deepward.domains.load_images",
 )
@@ -107,18 +107,17 @@ def task_sequence(
         raise DomainError("No domain was scanned yet: materialize domain_manifest first.")
 
     def plan() -> dict[str, Any]:
-        from deepward.learning.continual.sequences import by_date, read_sequence
+        from deepward.learning.continual.sequences import by_date, read_sequence, startable
 
         folders = [manifest.root for manifest in manifests]
         names = [manifest.domain for manifest in manifests]
-        found = read_sequence(config.sequence, names) if config.sequence else by_date(folders)
-        both = {manifest.domain for manifest in manifests if trainable(manifest)}
-        groups = list(found.groups)
-        if not config.sequence:  # a first stage needs reals and fakes
-            first = next((group for group in groups if both & set(group)), groups[0])
-            groups.sort(key=lambda group: group != first)
+        if config.sequence:
+            found = read_sequence(config.sequence, names)
+        else:
+            both = {manifest.domain for manifest in manifests if trainable(manifest)}
+            found = startable(by_date(folders), both)
         return {
-            "groups": [list(group) for group in groups],
+            "groups": [list(group) for group in found.groups],
             "missing": list(found.missing),
             "origin": found.origin,
         }
@@ -244,7 +243,7 @@ def _stage(
         entry, artefact = chain.forget(group[0], workshop, data)
     else:
         entry, artefact = chain.learn(versions, data, settings, workshop, **again)
-    measured = _measure(store, chain.ledger, entry, artefact, manifests, workshop)
+    measured = _measure(store, chain, entry, manifests, workshop)
     rows = stage_rows(store)
     _record(tracking, entry, rows, measured)
     return Outcome(artefact, stage_metadata(entry, rows, chain.ledger))
@@ -252,42 +251,20 @@ def _stage(
 
 def _measure(
     store: ArtifactStore,
-    ledger: Ledger,
+    chain: Chain,
     entry: Entry,
-    artefact: Artefact,
     manifests: "dict[str, Manifest]",
     workshop: Workshop,
 ) -> Artefact:
     """The stage's row of the matrix: every domain that is there, also those to come."""
 
     def measure() -> dict[str, Any]:
-        from deepward.detectors import load_detector
-        from deepward.learning.continual import StageRow, measure_stage
+        from deepward.learning.continual.runs import stage_row
 
         begun = time.monotonic()
         tests = {name: read_images(store, [m], "test") for name, m in manifests.items()}
         tests = {name: data for name, data in tests.items() if len(data)}
-        load = (workshop.device, workshop.descriptions)
-        cells = measure_stage(
-            load_detector(artefact.path, *load), tests, progress=workshop.progress
-        )
-        parent = store.path("detectors") / entry.parent
-        before = {}
-        if entry.parent and (parent / "detector.json").is_file():
-            own = {name: tests[name] for name in entry.domains if name in tests}
-            before = measure_stage(load_detector(parent, *load), own)
-        files = [file for file in artefact.path.iterdir() if file.is_file()]
-        row = StageRow(
-            stage=entry.stage,
-            detector=entry.detector,
-            content_hash=entry.content_hash,
-            domains=() if entry.forgot else entry.domains,
-            known=tuple(ledger.known(entry)),
-            cells=cells,
-            before=before,
-            seconds=entry.seconds,
-            size=sum(file.stat().st_size for file in files),
-        )
+        row = stage_row(chain, entry, tests, workshop)
         return row.as_dict() | {"measured_in": round(time.monotonic() - begun, 3)}
 
     inputs = {f"domain_manifest/{name}": m.content_hash for name, m in manifests.items()}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.metadata import table
+from assets.metadata import picture, table
 
 if TYPE_CHECKING:
     from deepward.learning.continual import Entry, Ledger, StageRow
@@ -26,7 +26,7 @@ def sequence_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def stage_metadata(entry: "Entry", rows: "Sequence[StageRow]", ledger: "Ledger") -> dict[str, Any]:
     """One stage: its place, the matrix up to it, and what past domains lost."""
-    from deepward.learning.continual.rows import losses, summarize_rows
+    from deepward.learning.continual.rows import draw_rows, losses, summarize_rows
 
     upto = [row for row in rows if _number(row) <= entry.number]
     summary = summarize_rows(upto)
@@ -41,6 +41,7 @@ def stage_metadata(entry: "Entry", rows: "Sequence[StageRow]", ledger: "Ledger")
         "known_domains": ", ".join(ledger.known(entry)),
         **{name: round(value, 4) for name, value in vars(summary).items() if value is not None},
         "matrix_auc": matrix_table(upto, "auc"),
+        "figure_forgetting": picture(draw_rows(upto), "What was forgotten, and when"),
         "matrix_recall_real": matrix_table(upto, "recall_real"),
         "matrix_recall_fake": matrix_table(upto, "recall_fake"),
     }
@@ -56,7 +57,7 @@ def stage_metadata(entry: "Entry", rows: "Sequence[StageRow]", ledger: "Ledger")
 
 def continual_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
     """The whole matrix and its summary, for `metrics`."""
-    from deepward.learning.continual.rows import StageRow
+    from deepward.learning.continual.rows import StageRow, draw_rows
 
     rows = [StageRow.from_dict(row) for row in found["rows"]]
     summary = {name: found[name] for name in ("aa", "af", "bwt", "fwt")}
@@ -64,6 +65,7 @@ def continual_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
         **{f"continual_{k}": round(v, 4) for k, v in summary.items() if v is not None},
         "continual_stages": len(rows),
         "continual_auc": matrix_table(rows, "auc"),
+        "figure_forgetting": picture(draw_rows(rows), "What was forgotten, and when"),
         "continual_recall_real": matrix_table(rows, "recall_real"),
         "continual_recall_fake": matrix_table(rows, "recall_fake"),
     }

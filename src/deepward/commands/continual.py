@@ -1,7 +1,6 @@
 """`deepward continual`: domain after domain, and what each stage kept."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,27 +9,45 @@ import typer
 from deepward.commands.console import out, print_json, print_table, say, shown_progress
 from deepward.commands.datasets import domain_folders, images, scan
 from deepward.commands.options import DomainsOption, JsonFlag, root_at
-from deepward.errors import DomainError, UsageError
+from deepward.errors import UsageError
 from deepward.home import descriptions_file
+from deepward.learning.continual.strategy import DEFAULT_STRATEGY, Strategy
+from deepward.versions import code_version
 
 if TYPE_CHECKING:
-    from deepward.detectors import Descriptions, Detector, Stage
-    from deepward.domains import ImageSet
+    from deepward.learning.continual import Sequenced, StageRow
 
 __all__ = ["continual"]
 
-Parts = dict[str, "ImageSet"]
+LEARNED = ("train", "val")
+METRICS = ("auc", "laundered_auc", "recall_real", "recall_fake", "false_alarms")
 
 
 def continual(
     out_folder: Annotated[Path, typer.Option("--out", help="A folder per stage goes here.")],
     domains: DomainsOption = None,
     sequence: Annotated[
-        str | None, typer.Option("--sequence", help="Names in order, a,b,c; else by name.")
+        str | None,
+        typer.Option(
+            "--sequence",
+            help="Names in order, a,b+c; short, long, review or cddb_hard; or a file with one "
+            "stage a line. By default by date, or by name.",
+        ),
     ] = None,
+    strategy: Annotated[
+        str,
+        typer.Option(
+            "--strategy",
+            help="How networks keep what they knew: naive, joint, distillation, ewc, replay, or "
+            "some joined by +.",
+        ),
+    ] = DEFAULT_STRATEGY,
     detector: Annotated[str, typer.Option("--recipe", help="Of the first stage.")] = "default",
     start: Annotated[
         Path | None, typer.Option("--start", help="A detector that the first stage goes on from.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="Of each network's first stage.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
     as_json: JsonFlag = False,
@@ -38,109 +55,105 @@ def continual(
     """Learn domains one after the other and measure after each what the earlier ones lost.
 
     A stage that is there already, from the same parent, is kept: a run that was killed goes on.
+    forgetting.png in the folder shows what was forgotten and when.
     """
-    names = [name.strip() for name in sequence.split(",")] if sequence else None
-    folders = domain_folders(root_at(domains), names)
-    if names:
-        folders = sorted(folders, key=lambda folder: names.index(folder.name))
+    Strategy.parse(strategy)
+    if start is not None and not (start / "detector.json").is_file():
+        raise UsageError(f"There is no detector at {start}.")
+    folders = domain_folders(root_at(domains))
+    planned = _planned(sequence, folders)
+    by_name = {folder.absolute().name: folder for folder in folders}
 
-    from deepward.detectors import Descriptions, Stage, load_detector
+    from deepward.detectors import Descriptions
+    from deepward.learning.continual import Ledger, StageConfig
+    from deepward.learning.continual.chain import Chain, Workshop
+    from deepward.learning.continual.runs import run_sequence
+    from deepward.learning.continual.sequences import startable
 
-    store = Descriptions(descriptions_file())
-    parent = load_detector(start, descriptions=store) if start else None
-    rows, seconds = [], []
+    code = code_version("deepward.learning.continual.learn_stage")
+    place = out_folder.absolute()
+    chain = Chain(
+        Ledger(place / "ledger"),
+        place,
+        place / "work",
+        str(start.absolute()) if start else "",
+        code,
+    )
+    config = StageConfig(detector=detector, steps=steps, seed=seed, strategy=strategy)
+    rows: list[StageRow] = []
     with shown_progress() as progress:
-        parts = {}
-        for folder in folders:
-            manifest = scan(folder, progress)
-            parts[manifest.domain] = {
-                split: images([manifest], split, progress) for split in ("train", "val", "test")
-            }
-        for number, (name, sets) in enumerate(parts.items()):
-            begun = time.monotonic()
-            stage = Stage(sets["train"], sets["val"], seed=seed, descriptions=store)
-            target = out_folder / f"{number:02d}-{name}"
-            parent = _stage(parent, stage, target, detector, store)
-            seconds.append(round(time.monotonic() - begun, 2))
-            rows.append([_auc(parent, each["test"]) for each in parts.values()])
-            _tell(name, list(parts), rows[-1], parent, seconds[-1], as_json)
-    _end(list(parts), rows, seconds, as_json)
+        sets, versions = {}, {}
+        for name in planned.order:
+            manifest = scan(by_name[name], progress)
+            versions[name] = manifest.content_hash
+            sets[name] = {s: images([manifest], s, progress) for s in ("train", "val", "test")}
+        if sequence is None and start is None:
+            both = {n for n in sets if all(set(sets[n][s].labels) == {0, 1} for s in LEARNED)}
+            planned = startable(planned, both)
+        workshop = Workshop("cpu", Descriptions(descriptions_file()), progress)
+        for row in run_sequence(chain, planned.groups, sets, versions, config, workshop):
+            rows.append(row)
+            _tell(row, planned.order, as_json)
+    _end(rows, place, strategy, as_json)
 
 
-def _stage(
-    parent: "Detector | None", stage: "Stage", target: Path, recipe: str, store: "Descriptions"
-) -> "Detector":
-    from deepward.detectors import load_detector, save_detector
-    from deepward.learning.training import TrainingConfig, train_detector, update_detector
+def _planned(sequence: str | None, folders: Sequence[Path]) -> "Sequenced":
+    from deepward.learning.continual.sequences import by_date, read_sequence
 
-    from_whom = "" if parent is None else parent.content_hash
-    if (target / "detector.json").is_file():
-        there = load_detector(target, descriptions=store)
-        history = there.lineage.get("history", [])
-        if (history[-1]["parent"] if history else "") == from_whom:
-            return there
-        raise UsageError(
-            f"{target} holds a stage of another sequence; name another --out, or remove it."
-        )
-    if parent is None:
-        images_of: Any = stage
-        learned = train_detector(
-            TrainingConfig(detector=recipe, seed=stage.seed),
-            images_of.train,
-            images_of.val,
-            descriptions=store,
-        )
-    else:
-        learned = update_detector(parent, stage)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    save_detector(learned, target)
-    return learned
+    if sequence is None:
+        return by_date([folder.absolute() for folder in folders])
+    found = read_sequence(sequence, [folder.absolute().name for folder in folders])
+    if found.missing:
+        say(f"The {found.origin} goes on without what is not there: {', '.join(found.missing)}.")
+    return found
 
 
-def _auc(detector: "Detector", data: "ImageSet") -> float | None:
-    from deepward.metrics import ranking_metrics
-
-    if len(set(data.labels.tolist())) < 2:
-        return None
-    said = detector.predict(data.pixels)
-    return ranking_metrics(data.labels, said.logit, data.groups, resamples=10)["auc"].value
-
-
-def _tell(
-    name: str,
-    names: Sequence[str],
-    row: Sequence[float | None],
-    detector: "Detector",
-    seconds: float,
-    as_json: bool,
-) -> None:
-    if as_json:
-        facts = {"stage": name, "detector": detector.content_hash, "seconds": seconds}
-        print_json({**facts, "auc": dict(zip(names, row, strict=True))})
-    else:
-        say(f"learned {name} in {seconds:.1f} s: detector {detector.content_hash[:12]}")
-
-
-def _end(
-    names: Sequence[str],
-    rows: Sequence[Sequence[float | None]],
-    seconds: Sequence[float],
-    as_json: bool,
-) -> None:
-    import numpy as np
-
-    from deepward.metrics.continual import summarize_stages
-
-    if not rows:
-        raise DomainError("There are no domains to learn.")
-    matrix = np.array([[np.nan if v is None else v for v in row] for row in rows], np.float64)
-    found = summarize_stages(matrix)
-    if as_json:
-        line: dict[str, Any] = {"domains": list(names), "matrix": [list(row) for row in rows]}
-        line |= {"aa": found.aa, "af": found.af, "bwt": found.bwt, "fwt": found.fwt}
-        print_json({**line, "train_seconds": round(sum(seconds), 2)})
+def _tell(row: "StageRow", names: Sequence[str], as_json: bool) -> None:
+    if not as_json:
+        say(f"learned {row.stage} in {row.seconds:.1f} s: detector {row.content_hash[:12]}")
         return
-    print_table(["after", *names], [[n, *row] for n, row in zip(names, rows, strict=True)])
-    words = {"AA": found.aa, "AF": found.af, "BWT": found.bwt, "FWT": found.fwt}
-    shown = [f"{k} {'–' if v is None else format(v, '.3f')}" for k, v in words.items()]
-    out(f"{', '.join(shown)}; {sum(seconds):.1f} s of learning")
+    facts = {"stage": row.stage, "detector": row.content_hash, "seconds": row.seconds}
+    cells = {metric: {n: _value(row, n, metric) for n in names} for metric in METRICS}
+    print_json({**facts, "bytes": row.size, **cells})
+
+
+def _end(rows: "Sequence[StageRow]", place: Path, strategy: str, as_json: bool) -> None:
+    from deepward.files import atomic_file
+    from deepward.learning.continual.rows import draw_rows, stage_matrix, summarize_rows
+
+    with atomic_file(place / "forgetting.png") as partial:
+        partial.write_bytes(draw_rows(rows))
+    found, worse = summarize_rows(rows), summarize_rows(rows, "laundered_auc")
+    names = stage_matrix(rows)[0]
+    matrices = {metric: _plain(stage_matrix(rows, metric)[1]) for metric in METRICS}
+    spent = round(sum(row.seconds for row in rows), 2)
+    if as_json:
+        line: dict[str, Any] = {"domains": names, "stages": [row.stage for row in rows]}
+        line |= {"strategy": strategy, "matrix": matrices.pop("auc"), **matrices, **vars(found)}
+        line |= {f"laundered_{name}": value for name, value in vars(worse).items()}
+        print_json({**line, "train_seconds": spent, "figure": str(place / "forgetting.png")})
+        return
+    for title, metric in (
+        ("AUC after", "auc"),
+        ("reals found", "recall_real"),
+        ("fakes found", "recall_fake"),
+    ):
+        lines = [[row.stage, *v] for row, v in zip(rows, matrices[metric], strict=True)]
+        print_table([title, *names], lines)
+        out("")
+    out(f"{_words(vars(found))}; laundered {_words(vars(worse))}")
+    out(f"{spent:.1f} s of learning; {place / 'forgetting.png'} shows what was forgotten")
+
+
+def _words(found: Mapping[str, float | None]) -> str:
+    shown = [f"{k.upper()} {'–' if v is None else format(v, '.3f')}" for k, v in found.items()]
+    return ", ".join(shown)
+
+
+def _value(row: "StageRow", name: str, metric: str) -> float | None:
+    value: float | None = getattr(row.cells.get(name), metric, None)
+    return value
+
+
+def _plain(matrix: Any) -> list[list[float | None]]:
+    return [[None if v != v else float(v) for v in line] for line in matrix]

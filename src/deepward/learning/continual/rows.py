@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from deepward.detectors import Detector
     from deepward.domains import ImageSet
 
-__all__ = ["Cell", "StageRow", "losses", "measure_stage", "stage_matrix", "summarize_rows"]
+__all__ = [
+    "Cell",
+    "StageRow",
+    "draw_rows",
+    "losses",
+    "measure_stage",
+    "stage_matrix",
+    "summarize_rows",
+]
 
 RESAMPLES = 200
 
@@ -166,6 +174,17 @@ def summarize_rows(rows: Sequence[StageRow], metric: str = "auc") -> ContinualSu
             if np.isfinite(values).any():
                 square[line, column] = np.nanmean(values)
     return summarize_stages(square) if taught else ContinualSummary(None, None, None, None)
+
+
+def draw_rows(rows: Sequence[StageRow], kind: Literal["png", "svg"] = "png") -> bytes:
+    """The picture of a chain: what was known when, and what was forgotten."""
+    from deepward.evaluation.forgetting import forgetting_figure
+
+    domains, auc = stage_matrix(rows)
+    learned = [next(i for i, row in enumerate(rows) if name in row.domains) for name in domains]
+    real, fake = (stage_matrix(rows, name)[1] for name in ("recall_real", "recall_fake"))
+    names = [row.stage for row in rows]
+    return forgetting_figure(names, domains, learned, auc, real, fake, kind)
 
 
 def losses(rows: Sequence[StageRow]) -> list[dict[str, Any]]:

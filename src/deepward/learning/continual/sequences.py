@@ -5,14 +5,14 @@ remark. Names agree whatever their case and punctuation: "FaceForensics++" is "f
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from deepward.errors import UsageError
 
-__all__ = ["NAMED", "Sequenced", "by_date", "domain_date", "read_sequence"]
+__all__ = ["NAMED", "Sequenced", "by_date", "domain_date", "read_sequence", "startable"]
 
 NAMED = ("short", "long", "review", "cddb_hard")
 Groups = tuple[tuple[str, ...], ...]
@@ -90,6 +90,20 @@ def by_date(folders: Sequence[Path]) -> Sequenced:
     order = sorted(dates, key=lambda name: (not dates[name], dates[name], name))
     origin = "dates" if any(dates.values()) else "names"
     return Sequenced(tuple((name,) for name in order), (), origin)
+
+
+def startable(found: Sequenced, both: Container[str]) -> Sequenced:
+    """The same order, but the first stage has reals and fakes: one of a class alone starts nothing.
+
+    Args:
+        found: an order that nobody asked for by name.
+        both: domains that have reals and fakes to learn from.
+    """
+    able = [group for group in found.groups if any(name in both for name in group)]
+    if not able:
+        return found
+    rest = tuple(group for group in found.groups if group != able[0])
+    return replace(found, groups=(able[0], *rest))
 
 
 def _lines(text: str) -> Groups:
