@@ -14,7 +14,7 @@ from assets.metadata.continual import sequence_metadata, stage_metadata
 from assets.outcomes import Outcome, domains_result, each_domain, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
 from deepward.errors import DomainError
-from deepward.learning.continual.chain import Chain, Workshop
+from deepward.learning.continual.chain import STANDS_ON, Chain, Workshop
 from deepward.learning.continual.ledger import Entry, Ledger
 from deepward.learning.continual.strategy import DEFAULT_STRATEGY, Strategy
 from deepward.progress import Progress
@@ -31,11 +31,7 @@ GROUP = "continual"
 LEDGER = "stages"
 SEQUENCE = "sequence/task_sequence.json"
 META = "detectors/meta"
-CODE = code_version(
-    "deepward.learning.continual.learn_stage",
-    "deepward.detectors.save_detector",
-    "deepward.domains.load_images",
-)
+CODE = code_version(*STANDS_ON)
 MEASURING = code_version(
     "deepward.learning.continual.runs.stage_row",
     "deepward.detectors.load_detector",

@@ -39,7 +39,5 @@ def test_what_came_back_is_told_apart() -> None:
 def test_it_is_drawn_alike_twice_also_with_gaps() -> None:
     auc = KEPT.copy()
     auc[:, 1] = np.nan
-    first, again = (
-        forgetting_figure(STAGES, DOMAINS, LEARNED, auc, ONES, ONES) for _ in range(2)
-    )
+    first, again = (forgetting_figure(STAGES, DOMAINS, LEARNED, auc, ONES, ONES) for _ in range(2))
     assert first == again and first.startswith(b"\x89PNG") and len(first) < 100_000

@@ -1,6 +1,7 @@
 """`deepward adapt`, `stage`, `forget` and `continual`, as people call them."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from deepward.learning.continual import Ledger
 from tests.scoring.conftest import fill
 
 Lines = Callable[[str], list[dict[str, Any]]]
@@ -95,3 +97,44 @@ def test_a_sequence_is_learned_measured_and_taken_up_again(
     again = deepward(*words, "--out", tmp_path / "stages", "--json")
     hashes = [line["detector"] for line in json_lines(again.stdout)[:-1]]
     assert hashes == [line["detector"] for line in stages]
+
+
+def test_the_newest_stage_of_the_ledger_gets_a_successor_and_forgets(
+    home: Path,
+    domains: Path,
+    new: Path,
+    tmp_path: Path,
+    deepward: Deepward,
+    json_lines: Lines,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path / "home"))
+    words = ("--domains", domains, "--sequence", "alpha", "--recipe", "quick", "--json")
+    begun = deepward("continual", *words, "--out", tmp_path / "home" / "detectors")
+    assert begun.exit_code == 0, begun.output
+    shutil.move(tmp_path / "home" / "detectors" / "ledger", tmp_path / "home" / "stages")
+    head = tmp_path / "home" / "detectors" / "stage-000-alpha"
+    learned = deepward("stage", "--detector", head, "--domain", new, "--out", tmp_path / "two")
+    assert learned.exit_code == 0, learned.output
+    head = head.with_name("stage-001-beta")
+    assert (head / "detector.json").read_bytes() == (tmp_path / "two/detector.json").read_bytes()
+    words = ("--domain", "beta", "--out", tmp_path / "three", "--json")
+    unlearned = deepward("forget", "--detector", head, *words)
+    assert unlearned.exit_code == 0, unlearned.output
+    (line,) = json_lines(unlearned.stdout)
+    assert line["stage"] == "stage-002-forgot-beta" and line["domains"] == ["alpha"]
+    known = Ledger(tmp_path / "home" / "stages")
+    assert [entry.how for entry in known.chain()] == ["learned", "learned", "forgot"]
+    assert known.known() == ["alpha"]
+
+
+def test_a_strategy_that_makes_no_sense_is_wrong_use(
+    domains: Path, tmp_path: Path, deepward: Deepward
+) -> None:
+    for words, said in (
+        (("--strategy", "naive+ewc"), "stand alone"),
+        (("--sequence", "alpha,omega"), "no domain omega"),
+        (("--start", tmp_path), "no detector at"),
+    ):
+        ended = deepward("continual", "--domains", domains, *words, "--out", tmp_path / "stages")
+        assert ended.exit_code == 2 and said in ended.output

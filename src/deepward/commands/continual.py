@@ -66,11 +66,11 @@ def continual(
 
     from deepward.detectors import Descriptions
     from deepward.learning.continual import Ledger, StageConfig
-    from deepward.learning.continual.chain import Chain, Workshop
+    from deepward.learning.continual.chain import STANDS_ON, Chain, Workshop
     from deepward.learning.continual.runs import run_sequence
     from deepward.learning.continual.sequences import startable
 
-    code = code_version("deepward.learning.continual.learn_stage")
+    code = code_version(*STANDS_ON)
     place = out_folder.absolute()
     chain = Chain(
         Ledger(place / "ledger"),

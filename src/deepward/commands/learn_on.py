@@ -7,13 +7,17 @@ import typer
 
 from deepward.commands.console import out, print_json, print_table, say, shown_progress
 from deepward.commands.datasets import images, scan
-from deepward.commands.options import DetectorOption, JsonFlag, detector_at
+from deepward.commands.options import DetectorOption, JsonFlag, detector_at, root_at
+from deepward.commands.stages import ledger_of
 from deepward.errors import DomainError, UsageError
 from deepward.home import descriptions_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deepward.detectors import Detector
     from deepward.domains import ImageSet, Manifest
+    from deepward.learning.continual import Entry
     from deepward.progress import Progress
 
 __all__ = ["adapt", "forget", "stage"]
@@ -38,24 +42,25 @@ def stage(
     """Let a detector learn one more domain, keeping what it knew.
 
     Real and fake pictures, or one kind alone: known reals stand in for missing ones; reals alone
-    move the threshold and what is familiar.
+    move the threshold and what is familiar. The newest stage of DEEPWARD_HOME's ledger gets a
+    successor there too.
     """
     parent = _parent(detector, out_folder)
 
-    from deepward.detectors import Stage
-    from deepward.learning.training import update_detector
+    from deepward.learning.continual.stages import StageConfig, learn_stage
 
     with shown_progress() as progress:
         manifest, parts = _parts(domain, progress)
         families = {manifest.domain: family} if family else {}
-        whole = Stage(
-            parts["train"],
-            parts["val"],
-            seed=seed,
-            families=families,
-            descriptions=_store(),
-        )
-        learned = update_detector(parent, whole, progress=progress)
+        config = StageConfig(seed=seed, families=families)
+        whole = parts["train"], parts["val"]
+        if entered := ledger_of(detector, progress):
+            chain, workshop = entered
+            versions = {manifest.domain: manifest.content_hash}
+            entry, _ = chain.learn(versions, lambda names: whole, config, workshop, rebase=True)
+            _copy(chain.detectors / entry.detector, parent, out_folder, as_json, entry)
+            return
+        learned = learn_stage(parent, *whole, config, descriptions=_store(), progress=progress)
     _save(learned, parent, out_folder, as_json, {"domain": manifest.domain})
 
 
@@ -94,11 +99,26 @@ def forget(
     detector: DetectorOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Let a detector forget a domain, as if it had never learned it."""
+    """Let a detector forget a domain, as if it had never learned it.
+
+    The newest stage of DEEPWARD_HOME's ledger gets a successor there, which forgot it: exactly
+    where that is possible, else from the stage before it, the later ones learned again.
+    """
     parent = _parent(detector, out_folder)
 
     from deepward.learning.training import forget_domain
 
+    with shown_progress() as progress:
+        if entered := ledger_of(detector, progress):
+            chain, workshop = entered
+
+            def data(names: "Sequence[str]") -> "tuple[ImageSet, ImageSet]":
+                manifests = [scan(root_at(None) / name, progress) for name in names]
+                return images(manifests, "train", progress), images(manifests, "val", progress)
+
+            entry, _ = chain.forget(domain, workshop, data)
+            _copy(chain.detectors / entry.detector, parent, out_folder, as_json, entry)
+            return
     _save(forget_domain(parent, domain), parent, out_folder, as_json, {"forgot": domain})
 
 
@@ -134,6 +154,14 @@ def _parent(detector: Path | None, target: Path) -> "Detector":
     from deepward.detectors import load_detector
 
     return load_detector(place, descriptions=_store())
+
+
+def _copy(made: Path, parent: "Detector", target: Path, as_json: bool, entry: "Entry") -> None:
+    """What the ledger has as its newest stage now, also where the user wants it."""
+    from deepward.detectors import load_detector
+
+    what = {"forgot": entry.domains[0]} if entry.forgot else {"domain": entry.stage}
+    _save(load_detector(made), parent, target, as_json, {**what, "stage": entry.detector})
 
 
 def _store() -> Any:

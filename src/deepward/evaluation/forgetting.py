@@ -1,6 +1,7 @@
 """One picture of a chain of stages: what was known when, and what was forgotten."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ Values = NDArray[np.float64]
 LOST = 0.03  # of the best AUC so far: what is marked
 _LEGEND = (
     "Number and shade: AUC; below: share of reals and of fakes found. Bar: the stage that learned "
-    "the domain; pale: not yet.\nOrange: AUC fell below its best, by so much; (!): less than half "
+    "the domain; pale: not yet. Orange: AUC fell below its best, by so much; (!): less than half "
     "of the fakes are found that were."
 )
 COLLAPSED = 0.5  # of the recall of fakes when the domain was learned
@@ -93,7 +94,10 @@ def forgetting_figure(
         names = [short(name) for name in stages]
         axes.set_xticks(range(len(stages)), names, rotation=20, horizontalalignment="right")
         axes.set_yticks(range(len(domains)), [short(name) for name in domains])
-        axes.set(xlabel=f"after learning …\n{_LEGEND}", ylabel="on the test pictures of")
+        axes.set(
+            xlabel=f"after learning …\n{fill(_LEGEND, 20 + 22 * len(stages))}",
+            ylabel="on the test pictures of",
+        )
         axes.xaxis.label.set_fontsize(8)
         axes.set_title(_headline(marks, stages, domains), fontsize=10)
         return encode(figure, kind)

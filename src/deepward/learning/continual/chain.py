@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     # Train and val of the named domains.
     DataOf = Callable[[Sequence[str]], tuple[ImageSet, ImageSet]]
 
-__all__ = ["Chain", "Workshop", "stored_hash"]
+__all__ = ["STANDS_ON", "Chain", "Workshop", "stored_hash"]
+
+# What the bytes of a stage follow from; see `deepward.versions.code_version`.
+STANDS_ON = (
+    "deepward.learning.continual.learn_stage",
+    "deepward.detectors.save_detector",
+    "deepward.domains.load_images",
+)
 
 
 @dataclass(frozen=True)
