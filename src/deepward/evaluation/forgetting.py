@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from textwrap import fill
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,11 +73,10 @@ def forgetting_figure(
             told = "–" if np.isnan(value) else f"{value:.2f}"
             if (row, column) in marks:
                 told += f"  (−{marks[row, column]:.2f})" if marks[row, column] > LOST else "  (!)"
-            recalls = f"real {_share(recall_real[column, row])} · fake " + _share(
-                recall_fake[column, row]
-            )
+            found = [_share(float(part[column, row])) for part in (recall_real, recall_fake)]
+            recalls = f"real {found[0]} · fake {found[1]}"
             color = ink if known else MUTED
-            place = {"horizontalalignment": "center", "verticalalignment": "center"}
+            place: Any = {"horizontalalignment": "center", "verticalalignment": "center"}
             axes.text(column, row - 0.14, told, color=color, **place)
             axes.text(column, row + 0.24, recalls, color=color, fontsize=6.5, **place)
         for row, column in marks:
