@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -37,7 +37,11 @@ MEASURING = code_version(
     "deepward.detectors.load_detector",
     "deepward.domains.load_images",
 )
-ORDERING = code_version("deepward.learning.continual.read_sequence")
+ORDERING = code_version(
+    "deepward.learning.continual.plan_sequence",
+    "deepward.learning.continual.similarity",
+    "deepward.domains.load_images",
+)
 
 
 class SequenceConfig(dg.Config):
@@ -45,10 +49,20 @@ class SequenceConfig(dg.Config):
 
     Attributes:
         sequence: "a,b+c" (a "+" joins domains of one stage), the name of a shipped sequence, or a
-            file with one stage a line; empty: by date where domains carry one, else by name.
+            file with one stage a line; it goes before all else.
+        order: "date" (where domains carry one, else by name) or "similarity": first what teaches
+            most about all, then what is nearest to what is known.
+        grouped: similar domains are learned together in one stage.
+        most_apart: in the tree of likeness, in [0, 1]; closer domains are a group.
+        pictures: of each class and domain that likeness is measured on; 0 measures nothing.
     """
 
     sequence: str = ""
+    order: Literal["date", "similarity"] = "date"
+    grouped: bool = False
+    most_apart: float = 0.5
+    pictures: int = 60
+    seed: int = 0
 
 
 class LearningConfig(dg.Config):
@@ -89,33 +103,48 @@ class LearningConfig(dg.Config):
     kinds={"json"},
     code_version=ORDERING,
     description="In which order the domains are learned, and which of them together in one stage: "
-    "as configured, by date where domains carry one, else by name. A backfill of "
-    "continual_checkpoints keeps to it.",
+    "as configured, by date where domains carry one, by name, or by likeness, which is measured "
+    "between all of them and shown. A backfill of continual_checkpoints keeps to it.",
 )
 def task_sequence(
     context: dg.AssetExecutionContext,
     config: SequenceConfig,
     store: ArtifactStore,
     domains: DomainFolders,
+    reporting: Reporting,
 ) -> dg.MaterializeResult:
     manifests = scanned_domains(context.instance, store, domains)
     if not manifests:
         raise DomainError("No domain was scanned yet: materialize domain_manifest first.")
 
     def plan() -> dict[str, Any]:
-        from deepward.learning.continual.sequences import by_date, read_sequence, startable
+        from deepward.learning.continual import plan_sequence
+        from deepward.learning.continual.similarity import measure_similarity
 
-        folders = [manifest.root for manifest in manifests]
-        names = [manifest.domain for manifest in manifests]
-        if config.sequence:
-            found = read_sequence(config.sequence, names)
-        else:
-            both = {manifest.domain for manifest in manifests if trainable(manifest)}
-            found = startable(by_date(folders), both)
+        likeness = None
+        if config.pictures:
+            with reporting.show(context.log.info) as progress:
+                likeness = measure_similarity(
+                    {m.domain: read_images(store, [m], "train") for m in manifests},
+                    store.descriptions(),
+                    pictures=config.pictures,
+                    seed=config.seed,
+                    progress=progress,
+                )
+        found = plan_sequence(
+            [manifest.root for manifest in manifests],
+            {manifest.domain for manifest in manifests if trainable(manifest)},
+            likeness,
+            sequence=config.sequence,
+            by_similarity=config.order == "similarity",
+            most_apart=config.most_apart if config.grouped else None,
+        )
         return {
             "groups": [list(group) for group in found.groups],
             "missing": list(found.missing),
             "origin": found.origin,
+            "similarity": likeness.as_dict() if likeness else None,
+            "most_apart": config.most_apart,
         }
 
     inputs = {f"domain_manifest/{each.domain}": each.content_hash for each in manifests}

@@ -19,8 +19,27 @@ def sequence_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
         "sequence": table(["stage", "domains"], rows),
         "origin": found["origin"],
     }
+    if found["similarity"]:
+        shown |= _likeness(found["similarity"], found["most_apart"])
     if found["missing"]:
         shown["missing_domains"] = ", ".join(found["missing"])
+    return shown
+
+
+def _likeness(measured: Mapping[str, Any], cut: float) -> dict[str, Any]:
+    """Transfer between domains, and the tree of how far apart they are."""
+    from deepward.evaluation.likeness import dendrogram_figure, transfer_figure
+    from deepward.learning.continual.similarity import Similarity
+
+    likeness = Similarity.from_dict(measured)
+    drawn = transfer_figure(likeness.names, likeness.transfer)
+    shown: dict[str, Any] = {
+        "figure_transfer": picture(drawn, "Zero-shot AUC between domains"),
+        "groups_by_likeness": " · ".join("+".join(group) for group in likeness.groups(cut)),
+    }
+    if len(likeness.names) > 1:
+        tree = dendrogram_figure(likeness.names, likeness.linkage(), cut)
+        shown["figure_likeness"] = picture(tree, "How far apart domains are")
     return shown
 
 

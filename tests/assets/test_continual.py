@@ -169,3 +169,26 @@ def test_a_domain_is_forgotten_in_a_stage_of_its_own(again: Run) -> None:
     # A backfill does not bring back what was taken out on purpose.
     again(min(ORDER), max(ORDER))
     assert stages() == [*ORDER, "forgot-demo_upsampler"]
+
+
+def test_a_group_is_one_stage_of_several_domains(
+    learned: tuple[Path, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: Run
+) -> None:
+    shutil.rmtree(stages_folder())
+    shutil.rmtree(home() / "detectors")
+    instance: dg.DagsterInstance = again.args[0]  # type: ignore[attr-defined]
+    ops: dict[str, Any] = {
+        "task_sequence": {"sequence": "demo_upsampler+demo_swap,demo_camera_only"},
+        "continual_checkpoints": LEARN,
+        "domain_metrics": {"detector": "head"},
+    }
+    result = execute(instance, "learn_domains", min(ORDER), max(ORDER), ops=ops)
+    assert stages() == ["demo_swap+demo_upsampler", "demo_camera_only"]
+    found = shown(result, "continual_checkpoints")
+    assert found["demo_swap"]["stage"] == found["demo_upsampler"]["stage"]
+    planned = shown(result, "task_sequence")[None]
+    assert planned["stages"] == 2 and planned["figure_transfer"].startswith("![")
+    assert planned["figure_likeness"].startswith("![")
+    # One of a group learned again is the group learned again: it is there.
+    again("demo_upsampler", "demo_upsampler", "learn_domain")
+    assert stages() == ["demo_swap+demo_upsampler", "demo_camera_only"]

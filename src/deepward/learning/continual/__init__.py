@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepward.learning.continual.ledger import Entry, Ledger
+    from deepward.learning.continual.planning import plan_sequence
     from deepward.learning.continual.rows import StageRow, measure_stage, stage_matrix
     from deepward.learning.continual.sequences import Sequenced, read_sequence
     from deepward.learning.continual.stages import StageConfig, learn_stage
@@ -20,6 +21,7 @@ __all__ = [
     "StageRow",
     "learn_stage",
     "measure_stage",
+    "plan_sequence",
     "read_sequence",
     "stage_matrix",
 ]
@@ -32,6 +34,7 @@ _HOMES = {
     "StageRow": "rows",
     "learn_stage": "stages",
     "measure_stage": "rows",
+    "plan_sequence": "planning",
     "read_sequence": "sequences",
     "stage_matrix": "rows",
 }
