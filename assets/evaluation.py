@@ -121,7 +121,7 @@ def domain_metrics(
     def measure(domain: str) -> Outcome:
         manifest = read_manifest(store, domains, domain)
         with reporting.show(context.log.info) as progress:
-            artefact = _evaluate(stored, manifest, store, config, progress)
+            artefact = evaluate_domain(stored, manifest, store, config, progress)
         found, version = read_evaluation(artefact.path), artefact.card.content_hash
         tracking.evaluation(stored.name, domain, version, found.as_dict(), artefact.path)
         return Outcome(artefact, domain_metadata(found, read_figures(artefact.path)))
@@ -129,7 +129,7 @@ def domain_metrics(
     return domains_result(each_domain(context, measure))
 
 
-def _evaluate(
+def evaluate_domain(
     stored: StoredDetector,
     manifest: "Manifest",
     store: ArtifactStore,

@@ -9,6 +9,7 @@ from assets import (
     evaluation,
     knowledge,
     learning,
+    release,
     synthesis,
 )
 from dagster_project.environments import profile_resources
@@ -17,7 +18,16 @@ from sensors import all_sensors
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
-        [knowledge, attack_intelligence, synthesis, domains, learning, continual, evaluation]
+        [
+            knowledge,
+            attack_intelligence,
+            synthesis,
+            domains,
+            learning,
+            continual,
+            evaluation,
+            release,
+        ]
     ),
     jobs=all_jobs,
     schedules=all_schedules,

@@ -11,6 +11,7 @@ from jobs.evaluation import (
     train_baseline,
 )
 from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
+from jobs.release import release_challenger
 
 all_jobs = [
     *evaluation_jobs,
@@ -20,6 +21,7 @@ all_jobs = [
     refresh_documents,
     write_brief,
     make_fewshot_set,
+    release_challenger,
 ]
 all_schedules = [refresh_knowledge_daily]
 
@@ -35,6 +37,7 @@ __all__ = [
     "refresh_knowledge",
     "refresh_knowledge_daily",
     "refresh_report",
+    "release_challenger",
     "scan_domains",
     "train_baseline",
     "write_brief",

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +131,28 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
             return self.register(run, "detector", alias="challenger", tags=tags)
 
         return self.once(f"detector {name} {summary['content_hash']}", write)
+
+    def champion(self, content_hash: str, reasons: Sequence[str] = ()) -> str:
+        """Moves the alias champion to the registered detector with this hash; its version.
+
+        "" where tracking is off or no such detector is registered.
+        """
+        if not self.enabled:
+            return ""
+        client = self.client()
+        found = [
+            version
+            for version in client.search_model_versions(f"name = '{MODEL_NAME}'")
+            if version.tags.get("content_hash") == content_hash
+        ]
+        if not found:
+            return ""
+        newest = max(found, key=lambda version: int(version.version))
+        client.set_registered_model_alias(MODEL_NAME, "champion", newest.version)
+        if reasons:
+            text = "\n".join(reasons)[:5000]
+            client.set_model_version_tag(MODEL_NAME, newest.version, "released_because", text)
+        return str(newest.version)
 
     def evaluation(
         self, detector: str, domain: str, version: str, flat: Mapping[str, Any], folder: Path

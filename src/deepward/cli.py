@@ -13,6 +13,7 @@ from deepward.commands.evaluate import evaluate
 from deepward.commands.explain import explain
 from deepward.commands.knowledge import ingest, search
 from deepward.commands.learn_on import adapt, forget, stage
+from deepward.commands.release import history, release, rollback
 from deepward.commands.report import report
 from deepward.commands.score import score
 from deepward.commands.synthesize import synthesize
@@ -60,6 +61,9 @@ app.command()(forget)
 app.command()(continual)
 app.command()(evaluate)
 app.command()(report)
+app.command()(release)
+app.command()(rollback)
+app.command()(history)
 app.command()(ingest)
 app.command()(search)
 app.command()(brief)

@@ -3,7 +3,9 @@
 storage/
 ├── domains/              domain folders (or links to them); `DEEPWARD_DOMAINS` points elsewhere,
 │                         `DEEPWARD_LINKS` names folders that links in a domain may lead to
-├── detectors/baseline/   the detector that `deepward score` uses unless told otherwise
+├── detectors/champion/   the released detector, that `deepward score` uses unless told otherwise
+├── detectors/baseline/   the detector that is used until there is a champion
+├── releases/             what became of each challenger, and each version that was released
 ├── manifests/            one Parquet file per domain folder, and what the scanner remembers
 ├── pixels/               decoded pictures, memory-mapped
 ├── training/             checkpoints of training that has not finished
@@ -21,6 +23,7 @@ from deepward.files import sha256_bytes
 __all__ = [
     "DEFAULT_DETECTOR",
     "DomainFiles",
+    "champion_detector",
     "checkpoints_folder",
     "default_detector",
     "demo_domains_folder",
@@ -52,6 +55,11 @@ def domains_folder() -> Path:
     """The folder of domains that is used where none is named, and that the sensor watches."""
     configured = os.environ.get("DEEPWARD_DOMAINS")
     return Path(configured).absolute() if configured else home() / "domains"
+
+
+def champion_detector() -> Path:
+    """The released detector; absent until the first release."""
+    return home() / "detectors" / "champion"
 
 
 def linked_folders() -> list[Path]:

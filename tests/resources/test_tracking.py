@@ -54,6 +54,22 @@ def test_the_same_detector_is_registered_once_and_a_new_one_takes_the_alias(
     assert str(alias.version) == second
 
 
+def test_the_champion_is_the_registered_detector_with_that_hash(home: Path, tmp_path: Path) -> None:
+    tracking = Tracking()
+    folder = detector(tmp_path / "d", "{}")
+    versions = {
+        name: tracking.detector("stage", folder, {}, {**SUMMARY, "content_hash": name})
+        for name in ("old", "new")
+    }
+    client = tracking.client()
+    for name in ("new", "old"):  # forth, and rolled back
+        assert tracking.champion(name, ["better on swap"]) == versions[name]
+        champion = client.get_model_version_by_alias(MODEL_NAME, "champion")
+        assert str(champion.version) == versions[name]
+        assert champion.tags["released_because"] == "better on swap"
+    assert tracking.champion("never registered") == ""
+
+
 def test_an_evaluation_keeps_its_numbers_and_figures(home: Path, tmp_path: Path) -> None:
     tracking = Tracking()
     (tmp_path / "roc.png").write_bytes(b"png")

@@ -6,14 +6,16 @@ from typing import Annotated
 import typer
 
 from deepward.errors import DetectorFileError, UsageError
-from deepward.home import default_detector, domains_folder
+from deepward.home import champion_detector, default_detector, domains_folder
 
 __all__ = ["DetectorOption", "DomainNames", "DomainsOption", "JsonFlag", "detector_at", "root_at"]
 
 DetectorOption = Annotated[
     Path | None,
     typer.Option(
-        "--detector", metavar="DIR", help="A trained detector; by default DEEPWARD_HOME's baseline."
+        "--detector",
+        metavar="DIR",
+        help="A trained detector; by default the champion, else the baseline.",
     ),
 ]
 DomainsOption = Annotated[
@@ -42,6 +44,8 @@ def detector_at(folder: Path | None) -> Path:
         if not folder.is_dir():
             raise UsageError(f"There is no detector folder at {folder}.")
         return folder
+    if champion_detector().is_dir():
+        return champion_detector()
     folder = default_detector()
     if not folder.is_dir():
         raise DetectorFileError(

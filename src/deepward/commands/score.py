@@ -73,7 +73,7 @@ def score(
             counts[verdict.verdict] += 1
             show(verdict)
     seconds = time.monotonic() - begun
-    say(_summary(counts, seconds))
+    say(f"{_summary(counts, seconds)} Detector: {folder.name} {loaded.content_hash[:12]}.")
     if counts["not applicable"] == len(files):
         raise WorkError("Not one of the files is a picture that this detector can judge.")
 

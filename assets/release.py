@@ -1,0 +1,194 @@
+"""The released detector: a challenger that passed the gate, and what is known of those refused."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.continual import continual_checkpoints
+from assets.domains import domain_audit, scanned_domains
+from assets.evaluation import EvaluationConfig, domain_metrics, evaluate_domain
+from assets.findings import StoredDetector, read_audit
+from assets.learning import baseline_detector
+from assets.metadata.release import release_metadata
+from assets.outcomes import Outcome, single_result
+from deepward.errors import DetectorFileError
+from deepward.progress import Progress
+from deepward.release.champion import Release, Releases, challengers
+from deepward.steps import Artefact, Step
+from deepward.versions import code_version
+from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
+from resources.compute import GPU_POOL
+
+if TYPE_CHECKING:
+    from deepward.domains import Manifest
+    from deepward.evaluation import DomainMetrics
+
+CODE = code_version("deepward.release.judge_challenger")
+DECISION = "releases/decision.json"
+
+RELEASE_CHECKS = [
+    dg.AssetCheckSpec(
+        "passes_the_gate",
+        asset="released_detector",
+        description="Warns when the challenger was refused: the champion stays, and the reasons "
+        "say what would settle it.",
+    ),
+]
+
+
+class ReleaseConfig(dg.Config):
+    """Which detector wants to be champion, and what is allowed.
+
+    Attributes:
+        detector: name of the challenger; empty: the newest stage, else what meta-training made,
+            else the baseline.
+        subject: technique or domain that it answers.
+        since: when the news came that it answers, seconds since the epoch; 0: not known.
+        unproven: domain to reason, where what was learned rests on evidence that is not enough.
+        margin: of AUC that a known domain may lose at most, by the interval's lower end.
+        false_alarms: share of a domain's reals that may be called fake.
+        force: why it is released whatever the gate says; empty: keep to the gate.
+    """
+
+    detector: str = ""
+    subject: str = ""
+    since: float = 0.0
+    unproven: dict[str, str] = Field(default_factory=dict)
+    margin: float = 0.05
+    false_alarms: float = 0.08
+    resamples: int = 1000
+    seed: int = 0
+    force: str = ""
+
+
+@dg.asset(
+    deps=[continual_checkpoints, domain_metrics, domain_audit, baseline_detector],
+    pool=GPU_POOL,
+    group_name="release",
+    kinds={"pytorch", "mlflow"},
+    code_version=CODE,
+    check_specs=RELEASE_CHECKS,
+    description="The champion: the detector that `deepward score` uses. A challenger takes its "
+    "place when it is not worse on any domain that the champion knows, better on what it learned "
+    "since, and calls few reals fake everywhere, clean and laundered, on the same files. Refusals "
+    "are kept with their reasons.",
+)
+def released_detector(
+    context: dg.AssetExecutionContext,
+    config: ReleaseConfig,
+    store: ArtifactStore,
+    domains: DomainFolders,
+    compute: Compute,
+    tracking: Tracking,
+    reporting: Reporting,
+) -> dg.MaterializeResult:
+    begun = time.monotonic()
+    manifests = scanned_domains(context.instance, store, domains)
+    with reporting.show(context.log.info) as progress:
+        made, kept = _decide(config, store, compute, manifests, progress)
+    _register(store, made, compute, tracking)
+    releases = Releases(store.folder)
+    now = releases.champion()
+    version = tracking.champion(now.content_hash, now.reasons) if now else ""
+    check = dg.AssetCheckResult(
+        check_name="passes_the_gate",
+        passed=made.released,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(made.reasons)[:2000],
+    )
+    shown = release_metadata(made, releases.entries(), version)
+    return single_result(Outcome(kept, shown), [check], time.monotonic() - begun)
+
+
+def _decide(
+    config: ReleaseConfig,
+    store: ArtifactStore,
+    compute: Compute,
+    manifests: "list[Manifest]",
+    progress: Progress,
+) -> tuple[Release, Artefact]:
+    """Measures champion and challenger on every domain, and enters the decision."""
+    from deepward.release import GateConfig, judge_challenger
+
+    releases = Releases(store.folder)
+    releases.mend()
+    challenger = StoredDetector(store, config.detector or _most_advanced(store), compute)
+    now = releases.champion()
+    champion = _as_stored(store, now, compute) if now else None
+    options = {"seed": config.seed, "resamples": config.resamples}
+
+    def measured(stored: StoredDetector) -> "list[tuple[Artefact, DomainMetrics]]":
+        from deepward.evaluation import read_evaluation
+
+        settings = EvaluationConfig(detector=stored.name, **options)
+        found = []
+        for manifest in manifests:
+            if sum(manifest.counts().get("test", {}).values()):
+                kept = evaluate_domain(stored, manifest, store, settings, progress)
+                found.append((kept, read_evaluation(kept.path)))
+        return found
+
+    new = measured(challenger)
+    old = measured(champion) if champion else []
+    inputs = {f"domain_metrics/{each.domain}": kept.card.content_hash for kept, each in new}
+    inputs |= {f"champion/{each.domain}": kept.card.content_hash for kept, each in old}
+    inputs["challenger"] = challenger.facts["content_hash"]
+    step = Step("released_detector", inputs, config.model_dump(exclude={"since"}), CODE)
+
+    def decide() -> dict[str, Any]:
+        audits = {m.domain: read_audit(store, m) for m in manifests}
+        decision = judge_challenger(
+            [each for _, each in new],
+            [each for _, each in old],
+            learned=challenger.learned,
+            learned_before=champion.learned if champion else (),
+            card=challenger.facts["lineage"],
+            flagged={d: a["reason"] for d, a in audits.items() if a.get("flagged")},
+            unproven=config.unproven,
+            config=GateConfig(config.margin, config.false_alarms, **options),
+        )
+        made = releases.decide(
+            decision,
+            store.path(challenger.artefact),
+            challenger.facts["content_hash"],
+            name=challenger.name,
+            subject=config.subject,
+            evidence=step.key,
+            since=config.since or None,
+            force=config.force,
+        )
+        return made.as_dict()
+
+    kept = store.ensure_json(DECISION, step, decide)
+    return Release.of(store.read_json(kept)), kept
+
+
+def _register(store: ArtifactStore, made: Release, compute: Compute, tracking: Tracking) -> None:
+    """Makes a released stage a version of the registered model, where it is not one yet."""
+    if not made.released or not store.path(f"detectors/{made.detector}").is_dir():
+        return
+    stored = StoredDetector(store, made.detector, compute)
+    if stored.facts["content_hash"] == made.content_hash:
+        config = {"detector": made.detector, "answers": made.subject or None}
+        tracking.detector(made.detector, store.path(stored.artefact), config, stored.facts)
+
+
+def _most_advanced(store: ArtifactStore) -> str:
+    found = challengers(store.folder)
+    if not found:
+        raise DetectorFileError(
+            "There is no detector that could be released: materialize continual_checkpoints or "
+            "baseline_detector first."
+        )
+    return found[0].name
+
+
+def _as_stored(store: ArtifactStore, now: Release, compute: Compute) -> StoredDetector:
+    """The champion under the name that it was measured by, where it is still there."""
+    if (store.path(f"detectors/{now.detector}") / "detector.json").is_file():
+        stored = StoredDetector(store, now.detector, compute)
+        if stored.facts["content_hash"] == now.content_hash:
+            return stored
+    return StoredDetector(store, "champion", compute)
