@@ -10,7 +10,7 @@ from pydantic import Field
 from assets.checks import CONTINUAL_CHECKS, continual_checks
 from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
 from assets.learning import BASELINE, baseline_detector, describe, trainable
-from assets.metadata.continual import sequence_metadata, stage_metadata
+from assets.metadata.continual import exemplars_metadata, sequence_metadata, stage_metadata
 from assets.outcomes import Outcome, domains_result, each_domain, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
 from deepward.errors import DomainError
@@ -271,7 +271,8 @@ def _stage(
     measured = _measure(store, chain, entry, manifests, workshop)
     rows = stage_rows(store)
     _record(tracking, entry, rows, measured)
-    return Outcome(artefact, stage_metadata(entry, rows, chain.ledger))
+    facts = stage_metadata(entry, rows, chain.ledger) | exemplars_metadata(artefact.path)
+    return Outcome(artefact, facts)
 
 
 def _measure(

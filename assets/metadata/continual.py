@@ -1,6 +1,7 @@
 """What is shown of stages: the matrix so far, what was forgotten, what it cost."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -83,11 +84,29 @@ def continual_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{f"continual_{k}": round(v, 4) for k, v in summary.items() if v is not None},
         "continual_stages": len(rows),
+        "continual_forgot": ", ".join(row.stage for row in rows if not row.domains) or "nothing",
         "continual_auc": matrix_table(rows, "auc"),
         "figure_forgetting": picture(draw_rows(rows), "What was forgotten, and when"),
         "continual_recall_real": matrix_table(rows, "recall_real"),
         "continual_recall_fake": matrix_table(rows, "recall_fake"),
     }
+
+
+def exemplars_metadata(detector: Path) -> dict[str, Any]:
+    """The crops that a stage's networks keep: how many bytes, and what they look like."""
+    from deepward.evaluation.montage import sample_montage
+
+    shown: dict[str, Any] = {}
+    for file in sorted(detector.glob("members.*.exemplars.safetensors")):
+        from safetensors.numpy import load_file
+
+        tensors = {key.rpartition(".")[2]: array for key, array in load_file(file).items()}
+        name = file.name.split(".")[1]
+        shown[f"{name}_exemplars"] = len(tensors["labels"])
+        shown[f"{name}_exemplar_bytes"] = int(tensors["pixels"].nbytes)
+        drawn = sample_montage(list(tensors["pixels"]), tensors["labels"])
+        shown[f"figure_{name}_exemplars"] = picture(drawn, "Exemplars that are kept")
+    return shown
 
 
 def matrix_table(rows: "Sequence[StageRow]", metric: str) -> dg.MarkdownMetadataValue:

@@ -17,34 +17,45 @@ __all__ = ["Familiarity", "fit_familiarity"]
 class Familiarity:
     """Mahalanobis distance of a picture's `quality` statistics, relative to a limit.
 
+    There is one such cloud for each stage that was learned; the nearest one counts.
+
     Attributes:
-        mean: (D,).
-        whiten: (D, D); distance is the norm of `whiten @ (x - mean)`.
-        limit: distance that is called 1.
+        mean: (K, D), of K clouds.
+        whiten: (K, D, D); distance is the norm of `whiten @ (x - mean)`.
+        limit: (K,) distance that is called 1.
     """
 
     mean: NDArray[np.float64]
     whiten: NDArray[np.float64]
-    limit: float
+    limit: NDArray[np.float64]
 
     def unfamiliarity(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
         """One number per picture, (N,); above 1 is farther than nearly all validation data."""
         vectors = np.stack([quality(image) for image in images]).astype(np.float64)
-        distances = np.linalg.norm((vectors - self.mean) @ self.whiten.T, axis=1)
-        return np.asarray(distances / self.limit, dtype=np.float64)
+        apart = [
+            np.linalg.norm((vectors - mean) @ whiten.T, axis=1) / limit
+            for mean, whiten, limit in zip(self.mean, self.whiten, self.limit, strict=True)
+        ]
+        return np.asarray(np.min(apart, axis=0), dtype=np.float64)
+
+    def joined(self, other: "Familiarity") -> "Familiarity":
+        """What is familiar to either."""
+        return Familiarity(
+            np.concatenate([self.mean, other.mean]),
+            np.concatenate([self.whiten, other.whiten]),
+            np.concatenate([self.limit, other.limit]),
+        )
 
     def tensors(self) -> dict[str, Tensor]:
         """Named for a detector file."""
-        return {
-            "mean": torch.from_numpy(self.mean),
-            "whiten": torch.from_numpy(self.whiten),
-            "limit": torch.tensor(self.limit, dtype=torch.float64),
-        }
+        found = {"mean": self.mean, "whiten": self.whiten, "limit": self.limit}
+        return {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in found.items()}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "Familiarity":
-        """Reads what `tensors` gave."""
-        return cls(tensors["mean"].numpy(), tensors["whiten"].numpy(), float(tensors["limit"]))
+        """Reads what `tensors` gave; files of before had one cloud, without its dimension."""
+        mean, whiten, limit = (tensors[name].numpy() for name in ("mean", "whiten", "limit"))
+        return cls(np.atleast_2d(mean), whiten.reshape(-1, *whiten.shape[-2:]), limit.reshape(-1))
 
 
 def fit_familiarity(
@@ -63,5 +74,6 @@ def fit_familiarity(
     covariance, _ = ledoit_wolf((vectors - mean) / spread)
     values, basis = np.linalg.eigh(covariance)
     whiten = (basis / np.sqrt(np.maximum(values, 0.05))).T / spread
-    found = Familiarity(mean, whiten, 1.0)
-    return Familiarity(mean, whiten, 1.5 * float(np.quantile(found.unfamiliarity(val), 0.99)))
+    found = Familiarity(mean[None], whiten[None], np.ones(1))
+    limit = 1.5 * float(np.quantile(found.unfamiliarity(val), 0.99))
+    return Familiarity(found.mean, found.whiten, np.array([limit]))

@@ -32,6 +32,7 @@ from deepward.progress import Progress, no_progress
 
 __all__ = ["TrainingConfig", "adapt_detector", "forget_domain", "train_detector", "update_detector"]
 
+_FEWEST_FAMILIAR = 10  # pictures, below which a stage has no cloud of its own
 _FAMILIAR = 2000  # pictures that say what is familiar, where no member knows by itself
 
 
@@ -134,6 +135,7 @@ def update_detector(
         detector.control.update(stage, no_progress),
         _counts(detector.lineage.get("domains", {}), {"train": stage.train, "val": stage.val}),
         "stage",
+        _widened(detector.familiarity, stage),
     )
 
 
@@ -179,6 +181,7 @@ def _learned_on(
     control: Member,
     domains: Mapping[str, Any],
     how: str,
+    familiarity: Familiarity | None = None,
 ) -> Detector:
     history = [*parent.lineage.get("history", []), {"parent": parent.content_hash, "how": how}]
     return assemble(
@@ -187,8 +190,15 @@ def _learned_on(
         control,
         false_positive_rate=parent.decision.false_positive_rate,
         lineage={**parent.lineage, "domains": domains, "history": history},
-        familiarity=parent.familiarity,
+        familiarity=familiarity or parent.familiarity,
     )
+
+
+def _widened(known: Familiarity | None, stage: Stage) -> Familiarity | None:
+    """What was familiar, and the stage's pictures, where no member knows that by itself."""
+    if known is None or min(len(stage.train), len(stage.val)) < _FEWEST_FAMILIAR:
+        return known
+    return known.joined(_cloud(stage.train, stage.val, stage.seed))
 
 
 def _familiarity(
@@ -198,6 +208,10 @@ def _familiarity(
     some = [val.pixels[i] for i in range(min(1, len(val)))]
     if any(member.judge(some).unfamiliarity is not None for member in members.values()):
         return None
+    return _cloud(train, val, seed)
+
+
+def _cloud(train: Samples, val: Samples, seed: int) -> Familiarity:
     chosen = np.random.default_rng(seed).permutation(len(train))[:_FAMILIAR]
     seen = [
         augment(train.pixels[int(i)], AugmentConfig(), np.random.default_rng([seed, int(i)]))

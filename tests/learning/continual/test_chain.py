@@ -4,7 +4,7 @@ import functools
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from deepward.detectors import Descriptions, load_detector
+from deepward.detectors.members import network_training
 from deepward.domains import ImageSet
 from deepward.errors import WorkError
 from deepward.learning.continual import Entry, Ledger, StageConfig
 from deepward.learning.continual.chain import Chain, Workshop
-from deepward.progress import no_progress
+from deepward.progress import Advance, no_progress
 from deepward.steps import content_hash
 from tests.drawn import striped_images
 
@@ -281,3 +282,50 @@ def test_joint_learning_asks_for_all_that_is_known(network: Bench, tmp_path: Pat
 
     copied.chain.learn({"d": "1"}, data, config, copied.workshop)
     assert asked == ["a", "b", "c", "d"]
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_stage_that_was_killed_goes_on_to_the_same_bytes(
+    network: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    often = functools.partial(network_training.LoopConfig, checkpoint_every=0.0)
+    monkeypatch.setattr(network_training, "LoopConfig", often)
+    config = StageConfig(**{**network.chain.ledger.chain()[-1].config, "steps": 18})
+    done: list[float] = []
+
+    def kill(advance: Advance) -> None:
+        if advance.unit == "step" and advance.done == 4:
+            raise Killed
+
+    def tell(advance: Advance) -> None:
+        if advance.unit == "step":
+            done.append(advance.done)
+
+    made = []
+    for name, tries in (("killed", [kill, tell]), ("whole", [no_progress])):
+        shutil.copytree(network.chain.detectors.parent, tmp_path / name)
+        copied = bench(tmp_path / name)
+        for progress in tries:
+            workshop = replace(copied.workshop, progress=progress)
+            try:
+                entry, _ = copied.chain.learn({"d": "1"}, sets_of, config, workshop)
+            except Killed:
+                assert [e.stage for e in copied.chain.ledger.chain()] == ["a", "b", "c"]
+        made.append(copied.bytes_of(entry))
+        assert list(copied.chain.work.glob("*")) == []
+    assert made[0] == made[1] and done[0] == 4  # three steps were saved
+
+
+def test_what_a_stage_brought_is_familiar_to_a_network_too(network: Bench) -> None:
+    first, second, *_ = network.chain.ledger.chain()
+    known = [
+        load_detector(network.chain.detectors / e.detector).familiarity for e in (first, second)
+    ]
+    assert known[0] is not None and known[1] is not None
+    assert len(known[0].limit) == 1 and len(known[1].limit) == 2
+    pictures = [np.full((64, 64, 3), 90, np.uint8), *drawn("b").pixels[:5]]
+    before, after = (each.unfamiliarity(pictures) for each in known)
+    assert (after <= before).all()
