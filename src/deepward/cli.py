@@ -13,6 +13,7 @@ from deepward.commands.evaluate import evaluate
 from deepward.commands.explain import explain
 from deepward.commands.knowledge import ingest, search
 from deepward.commands.learn_on import adapt, forget, stage
+from deepward.commands.meta import meta_train
 from deepward.commands.release import history, release, rollback
 from deepward.commands.report import report
 from deepward.commands.score import score
@@ -55,6 +56,7 @@ app.command()(score)
 app.command()(explain)
 app.add_typer(domains_app, name="domains")
 app.command()(train)
+app.command("meta-train")(meta_train)
 app.command()(adapt)
 app.command()(stage)
 app.command()(forget)

@@ -58,6 +58,9 @@ def test_a_few_samples_are_enough_to_adapt(
         (("--shots", "50"), 1, "fewer than the 50"),
         ((), 2, "--shots K"),
         (("--shots", "5", "--all"), 2, "--shots K"),
+        (("--shots", "5", "--ladder", "1"), 2, "--shots K"),
+        (("--ladder", "1,x"), 2, "0,1,5,10,50"),
+        (("--ladder", "50"), 1, "fewer than the 50"),
     ],
 )
 def test_wrong_support_is_refused(

@@ -7,6 +7,7 @@ import typer
 
 from deepward.commands.console import out, print_json, print_table, say, shown_progress
 from deepward.commands.datasets import images, scan
+from deepward.commands.ladder import measured, print_measured, rungs_of, show_ladder
 from deepward.commands.options import DetectorOption, JsonFlag, detector_at, root_at
 from deepward.commands.stages import ledger_of
 from deepward.errors import DomainError, UsageError
@@ -66,18 +67,42 @@ def stage(
 
 def adapt(
     domain: DomainFolder,
-    out_folder: OutFolder,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="Where the new detector goes.")
+    ] = None,
     detector: DetectorOption = None,
     shots: Annotated[
         int | None, typer.Option("--shots", min=1, help="Samples of each class, drawn by --seed.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All training samples.")] = False,
+    ladder: Annotated[
+        str | None,
+        typer.Option(
+            "--ladder", metavar="K,K,…", help="Measure on the domain's test part for each K."
+        ),
+    ] = None,
+    draws: Annotated[
+        int, typer.Option("--draws", min=2, help="Supports of each K of a ladder.")
+    ] = 10,
     seed: SeedOption = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Adapt a detector from a few samples of a new domain, keeping what it knew."""
-    if (shots is None) != everything:
-        raise UsageError("Say either how many samples of each class (--shots K) or --all.")
+    """Adapt a detector from a few samples of a new domain, keeping what it knew.
+
+    Fakes alone are told from known reals; reals alone move the threshold and what is familiar.
+    With --ladder nothing is kept but the curve, which is drawn to ladder.png in --out.
+    """
+    if [shots is not None, everything, ladder is not None].count(True) != 1:
+        raise UsageError(
+            "Say how many samples of each class (--shots K), or --all, or a --ladder of them."
+        )
+    if ladder is not None:
+        show_ladder(
+            detector_at(detector), domain, rungs_of(ladder), draws, seed, out_folder, as_json
+        )
+        return
+    if out_folder is None:
+        raise UsageError("Say with --out where the new detector goes.")
     parent = _parent(detector, out_folder)
 
     from deepward.detectors import Stage
@@ -89,8 +114,17 @@ def adapt(
         nothing = support.subset([])
         whole = Stage(nothing, nothing, seed=seed, descriptions=_store())
         learned = adapt_detector(parent, support, whole, progress=progress)
+        facts = measured(parent, learned, domain, progress)
     counts = {name: int((support.labels == k).sum()) for k, name in enumerate(("real", "fake"))}
-    _save(learned, parent, out_folder, as_json, {"domain": manifest.domain, "support": counts})
+    _save(
+        learned,
+        parent,
+        out_folder,
+        as_json,
+        {"domain": manifest.domain, "support": counts, **facts},
+    )
+    if not as_json:
+        print_measured(manifest.domain, facts)
 
 
 def forget(

@@ -30,7 +30,16 @@ from deepward.metrics.thresholds import fewest_reals
 from deepward.pictures.augment import AugmentConfig, augment
 from deepward.progress import Progress, no_progress
 
-__all__ = ["TrainingConfig", "adapt_detector", "forget_domain", "train_detector", "update_detector"]
+__all__ = [
+    "TrainingConfig",
+    "adapt_detector",
+    "check_training",
+    "familiarity_of",
+    "forget_domain",
+    "lineage_of",
+    "train_detector",
+    "update_detector",
+]
 
 _FEWEST_FAMILIAR = 10  # pictures, below which a stage has no cloud of its own
 _FAMILIAR = 2000  # pictures that say what is familiar, where no member knows by itself
@@ -92,7 +101,7 @@ def train_detector(
     recipe = find_recipe(config.detector)
     if config.steps is not None and config.minutes is not None:
         raise UsageError("Give a training budget in steps or in minutes, not in both.")
-    _check(train, val, config.false_positive_rate)
+    check_training(train, val, config.false_positive_rate)
     stage = Stage(
         train=train,
         val=val,
@@ -120,8 +129,8 @@ def train_detector(
         {member.name: fitted[member.name] for member in recipe.members},
         control,
         false_positive_rate=config.false_positive_rate,
-        lineage=_lineage(config, train, val),
-        familiarity=_familiarity(fitted, train, val, config.seed),
+        lineage=lineage_of(config, train, val),
+        familiarity=familiarity_of(fitted, train, val, config.seed),
     )
 
 
@@ -184,12 +193,26 @@ def _learned_on(
     familiarity: Familiarity | None = None,
 ) -> Detector:
     history = [*parent.lineage.get("history", []), {"parent": parent.content_hash, "how": how}]
+    lineage = {**parent.lineage, "domains": domains, "history": history}
+    if any(member.unseen() is None for member in members.values()):
+        # A network from a file has no held-out samples to be weighed by: weights, calibration and
+        # threshold stay the parent's, and the history says so.
+        history[-1]["decision"] = "of the parent"
+        return Detector(
+            parent.config,
+            members,
+            control,
+            parent.combination,
+            parent.decision,
+            familiarity or parent.familiarity,
+            lineage,
+        )
     return assemble(
         parent.config,
         members,
         control,
         false_positive_rate=parent.decision.false_positive_rate,
-        lineage={**parent.lineage, "domains": domains, "history": history},
+        lineage=lineage,
         familiarity=familiarity or parent.familiarity,
     )
 
@@ -201,7 +224,7 @@ def _widened(known: Familiarity | None, stage: Stage) -> Familiarity | None:
     return known.joined(_cloud(stage.train, stage.val, stage.seed))
 
 
-def _familiarity(
+def familiarity_of(
     members: Mapping[str, Member], train: ImageSet, val: ImageSet, seed: int
 ) -> Familiarity | None:
     """What the training data looks like, where no member knows it by itself."""
@@ -220,7 +243,12 @@ def _cloud(train: Samples, val: Samples, seed: int) -> Familiarity:
     return fit_familiarity(seen, val.pixels)
 
 
-def _check(train: ImageSet, val: ImageSet, rate: float) -> None:
+def check_training(train: ImageSet, val: ImageSet, rate: float) -> None:
+    """Says what is missing.
+
+    Raises:
+        TrainingError: no training pictures, no fakes, or too few reals for the rate.
+    """
     if not len(train):
         raise TrainingError("There are no training pictures.")
     reals, fakes = (int((train.labels == k).sum() + (val.labels == k).sum()) for k in (0, 1))
@@ -242,7 +270,8 @@ def _counts(before: Mapping[str, Any], parts: Mapping[str, Samples]) -> dict[str
     return counts
 
 
-def _lineage(config: TrainingConfig, train: ImageSet, val: ImageSet) -> dict[str, Any]:
+def lineage_of(config: TrainingConfig, train: ImageSet, val: ImageSet) -> dict[str, Any]:
+    """Where a detector comes from: settings, counts by domain, versions of libraries."""
     packages = ("deepward", "torch", "timm", "numpy", "opencv-python-headless")
     return {
         "training": asdict(config),

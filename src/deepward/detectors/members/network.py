@@ -34,6 +34,8 @@ class NetworkConfig:
         batch_size: crops in a training step.
         consistency: weight of holding degraded twins to their originals; 0 is off. Half of the
             crops of a step are twins then.
+        adapt_steps, adapt_rate: plain gradient steps over all of a few samples, as a meta-trained
+            network adapts; 0 steps: by fine-tuning.
         share: this member's part of the training time, relative to the other networks.
         kind: "network".
         medium: what it takes.
@@ -51,6 +53,8 @@ class NetworkConfig:
     momentum: float = 0.9
     batch_size: int = 32
     consistency: float = 0.0
+    adapt_steps: int = 0
+    adapt_rate: float = 0.01
     share: float = 1.0
     kind: str = "network"
     medium: str = "image"

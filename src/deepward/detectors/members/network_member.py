@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepward.detectors.descriptions import Descriptions
+from deepward.detectors.members.adapting import adapted_network
 from deepward.detectors.members.network import Network, NetworkConfig
 from deepward.detectors.members.network_training import (
     ADAPT,
@@ -77,12 +78,15 @@ class NetworkMember:
         return replace(self, network=network)._remembering(stage, (*self.held, stage.val))
 
     def adapt(self, support: Samples, stage: Stage, tell: Progress) -> Self:
-        """Fine-tunes on a few samples: a tenth of the budget, a tenth of the learning rate.
+        """Learns from a few samples; support of one class changes no weight.
 
-        Support of one class changes no weight.
+        A meta-trained network takes the plain gradient steps that it was made for; any other is
+        fine-tuned, for a tenth of the budget at a tenth of the learning rate.
         """
         if len(set(support.labels.tolist())) < 2:
             return self
+        if self.config.adapt_steps:
+            return replace(self, network=adapted_network(self.network, support, stage.device))
         return replace(self, network=train_network(self.network, ADAPT, support, stage, tell))
 
     def forget(self, domain: str) -> Self:

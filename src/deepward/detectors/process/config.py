@@ -27,6 +27,8 @@ class ProcessConfig:
             that tells its fakes best when they are left out. Without any, all look at everything.
         exact: rows up to which heads are fitted on all of them; a larger bank is lifted.
         landmarks: rows that a larger bank is lifted on.
+        certainty: exponent of the certainty by which a head is weighed at a sample; 0 hears every
+            head everywhere, more than 1 leaves what is unlike a head's rows to others sooner.
         share: of the training time; closed forms need none.
         kind: "process".
         medium: what it takes.
@@ -43,6 +45,7 @@ class ProcessConfig:
     looks: tuple[tuple[str, ...], ...] = ()
     exact: int = 4096
     landmarks: int = 2048
+    certainty: float = 1.0
     share: float = 0.0
     kind: str = "process"
     medium: str = "image"

@@ -146,9 +146,9 @@ class FittedHeads:
         return np.array(means), np.array(left)
 
     def joined(self, means: Doubles, left: Doubles) -> tuple[Doubles, Doubles, NDArray[np.int64]]:
-        ratios = np.array(
-            [voice.ratio(m, v) for voice, m, v in zip(self.voices, means, left, strict=True)]
-        )
+        power = self.config.certainty
+        heard = zip(self.voices, means, left, strict=True)
+        ratios = np.array([voice.ratio(m, v, power) for voice, m, v in heard])
         priors = np.array([voice.prior for voice in self.voices])
         firm = np.array([voice.firm for voice in self.voices])
         speaking = np.where(ratios.max(0) > 0, ratios.argmax(0), -1)

@@ -42,9 +42,9 @@ class Voice:
         """Whether it may say "fake" alone."""
         return self.auc >= FIRM
 
-    def ratio(self, mean: Doubles, left: Doubles) -> Doubles:
-        """Log-likelihood ratio, weighed by certainty: (N,)."""
-        return (1.0 - left) * (self.slope * mean + self.offset)
+    def ratio(self, mean: Doubles, left: Doubles, certainty: float = 1.0) -> Doubles:
+        """Log-likelihood ratio, weighed by (1 - left) to the power of `certainty`: (N,)."""
+        return np.asarray((1.0 - left) ** certainty * (self.slope * mean + self.offset), np.float64)
 
 
 def fit_voice(mean: Doubles, labels: NDArray[np.int64], cells: NDArray[Any]) -> Voice:
