@@ -35,7 +35,7 @@ def adapted_network(network: Network, support: Samples, device: str) -> Network:
     for number in range(config.adapt_steps):
         moved.zero_grad(set_to_none=True)
         total = 0.0
-        for rows in torch.arange(len(inputs)).split(config.batch_size):
+        for rows in torch.split(torch.arange(len(inputs)), config.batch_size):
             said = moved(inputs[rows].to(device))
             losses = F.binary_cross_entropy_with_logits(
                 said, targets[rows].to(device), weights[rows].to(device), reduction="sum"
@@ -50,5 +50,5 @@ def adapted_network(network: Network, support: Samples, device: str) -> Network:
         with torch.no_grad():
             for parameter in learned:
                 if parameter.grad is not None:
-                    parameter -= config.adapt_rate * parameter.grad
+                    parameter.sub_(config.adapt_rate * parameter.grad)
     return moved

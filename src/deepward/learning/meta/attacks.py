@@ -141,7 +141,7 @@ def attack_ensemble(loss: Loss, clean: Tensor, size: float, steps: int) -> Tenso
 def _slope(loss: Loss, at: Tensor) -> Tensor:
     asked = at.detach().requires_grad_(True)
     total: Any = loss(asked).sum()
-    (slope,) = torch.autograd.grad(total, asked)
+    slope: Tensor = torch.autograd.grad(total, asked)[0]
     return slope
 
 

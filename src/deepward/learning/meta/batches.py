@@ -61,7 +61,7 @@ class EpisodeBatches:
             treatment = _PLAIN if side == "query" else AugmentConfig()
             crops = self._crops(places.ravel(), treatment, (epoch, number))
             shaped = torch.from_numpy(crops).permute(0, 3, 1, 2)
-            batch[f"{side}_inputs"] = shaped.unflatten(0, places.shape)
+            batch[f"{side}_inputs"] = shaped.reshape(*places.shape, *shaped.shape[1:])
             batch[f"{side}_classes"] = torch.from_numpy(self.classes.of[places])
         return batch
 

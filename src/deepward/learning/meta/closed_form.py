@@ -269,7 +269,8 @@ def _rebased(factor: float, now: ProcessConfig, name: str) -> ProcessConfig:
     standing = values.get(statistic, 1.0 if kind == "radial" else 0.0)
     # What is off is tried at a third and at thrice of half the radial amplitude's usual 1.
     values[statistic] = standing * factor if standing else 0.5 * factor
-    return replace(now, **{kind: values})
+    changed: dict[str, Any] = {kind: values}
+    return replace(now, **changed)
 
 
 def _value(config: ProcessConfig, name: str) -> float:

@@ -25,7 +25,8 @@ def hardness(probabilities: Tensor, classes: Tensor, *, reference: bool = False)
     margin = (own - others).abs()
     entropy = torch.special.entr(probabilities).sum(1)
     wrong = torch.zeros_like(own) if reference else (others > own).to(own.dtype)
-    return -(own - entropy + margin - 2 * wrong * (1 + margin))
+    easy: Tensor = own - entropy + margin - 2 * wrong * (1 + margin)
+    return -easy
 
 
 @dataclass(frozen=True)

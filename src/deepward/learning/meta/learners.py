@@ -77,7 +77,7 @@ def _inner_steps(
         with torch.no_grad():
             for parameter in learned:
                 if parameter.grad is not None:
-                    parameter -= config.inner_rate * parameter.grad
+                    parameter.sub_(config.inner_rate * parameter.grad)
         refinement.learn_weights(config.inner_rate)
         _tell(told, losses)
 
@@ -162,7 +162,7 @@ def _prototypes(config: MetaConfig) -> Descend[MetaSeen]:
             both = {k: v if k == "fake" else torch.cat([v, query[k]]) for k, v in support.items()}
             seen: MetaSeen = look_at_classes(step.model, both)
             embedded = seen.embeddings.float()
-            names, place = support["classes"].unique(return_inverse=True)
+            names, place = torch.unique(support["classes"], return_inverse=True)  # type: ignore[no-untyped-call]
             means = torch.stack([embedded[:count][place == i].mean(0) for i in range(len(names))])
             apart = torch.cdist(embedded[count:], means) ** 2
             targets = torch.searchsorted(names, query["classes"])

@@ -195,7 +195,7 @@ def query_auc(core: Any, batch: Mapping[str, torch.Tensor], config: MetaConfig) 
                 with torch.no_grad():
                     for parameter in network.parameters():
                         if parameter.grad is not None:
-                            parameter -= config.inner_rate * parameter.grad
+                            parameter.sub_(config.inner_rate * parameter.grad)
         with torch.no_grad():
             said = network(query["inputs"]).double().cpu().numpy()
         found.append(auc(said, query["targets"].long().cpu().numpy()))
