@@ -148,7 +148,8 @@ def _slope(loss: Loss, at: Tensor) -> Tensor:
 def _unit(x: Tensor) -> Tensor:
     """To the length at which each value is 1 on average."""
     norm = x.flatten(1).norm(dim=1).clamp_min(1e-12)
-    return x * (x[0].numel() ** 0.5 / norm)[:, None, None, None]
+    scaled: Tensor = x * (x[0].numel() ** 0.5 / norm)[:, None, None, None]
+    return scaled
 
 
 def _inside(moved: Tensor, clean: Tensor, radius: float, euclidean: bool) -> Tensor:

@@ -162,7 +162,7 @@ def _prototypes(config: MetaConfig) -> Descend[MetaSeen]:
             both = {k: v if k == "fake" else torch.cat([v, query[k]]) for k, v in support.items()}
             seen: MetaSeen = look_at_classes(step.model, both)
             embedded = seen.embeddings.float()
-            names, place = torch.unique(support["classes"], return_inverse=True)  # type: ignore[no-untyped-call]
+            names, place = torch.unique(support["classes"], return_inverse=True)
             means = torch.stack([embedded[:count][place == i].mean(0) for i in range(len(names))])
             apart = torch.cdist(embedded[count:], means) ** 2
             targets = torch.searchsorted(names, query["classes"])
