@@ -4,7 +4,9 @@ import functools
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -329,3 +331,15 @@ def test_what_a_stage_brought_is_familiar_to_a_network_too(network: Bench) -> No
     pictures = [np.full((64, 64, 3), 90, np.uint8), *drawn("b").pixels[:5]]
     before, after = (each.unfamiliarity(pictures) for each in known)
     assert (after <= before).all()
+
+
+def test_two_that_learn_at_once_make_one_chain(copy: Bench) -> None:
+    home = copy.chain.detectors.parent
+    with ThreadPoolExecutor(2) as rivals:
+        entries = list(rivals.map(lambda name: bench(home).learn(name), "de"))
+    chain = copy.chain.ledger.chain()
+    assert [entry.number for entry in chain] == [0, 1, 2, 3, 4]
+    assert {entry.stage for entry in entries} == {"d", "e"}
+    assert all(b.parent_hash == a.content_hash for a, b in pairwise(chain))
+    head = load_detector(copy.chain.detectors / chain[-1].detector)
+    assert set(head.lineage["domains"]) == set("abcde")
