@@ -192,3 +192,19 @@ def test_a_group_is_one_stage_of_several_domains(
     # One of a group learned again is the group learned again: it is there.
     again("demo_upsampler", "demo_upsampler", "learn_domain")
     assert stages() == ["demo_swap+demo_upsampler", "demo_camera_only"]
+
+
+def test_fakes_without_reals_are_a_stage(again: Run, drawn: Path) -> None:
+    instance: dg.DagsterInstance = again.args[0]  # type: ignore[attr-defined]
+    place = domains_folder() / "demo_inpaint"
+    shutil.copytree(drawn / "demo_inpaint", place)
+    for folder in place.glob("*/0_real"):
+        shutil.rmtree(folder)
+    instance.add_dynamic_partitions("domain", ["demo_inpaint"])
+    result = again("demo_inpaint", "demo_inpaint", "learn_domain")
+    assert stages() == [*ORDER, "demo_inpaint"]
+    found = shown(result, "continual_checkpoints")["demo_inpaint"]
+    assert found["known_domains"].endswith("demo_inpaint")
+    assert "auc" not in shown(result, "domain_metrics")["demo_inpaint"]
+    measured = shown(result, "metrics")[None]
+    assert measured["continual_stages"] == 4
