@@ -9,6 +9,7 @@ from assets import (
     evaluation,
     knowledge,
     learning,
+    meta_learning,
     release,
     synthesis,
 )
@@ -24,6 +25,7 @@ defs = dg.Definitions(
             synthesis,
             domains,
             learning,
+            meta_learning,
             continual,
             evaluation,
             release,

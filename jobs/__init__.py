@@ -11,12 +11,14 @@ from jobs.evaluation import (
     train_baseline,
 )
 from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
+from jobs.meta_learning import meta_train
 from jobs.release import release_challenger
 
 all_jobs = [
     *evaluation_jobs,
     learn_domain,
     learn_domains,
+    meta_train,
     refresh_knowledge,
     refresh_documents,
     write_brief,
@@ -33,6 +35,7 @@ __all__ = [
     "learn_domain",
     "learn_domains",
     "make_fewshot_set",
+    "meta_train",
     "refresh_documents",
     "refresh_knowledge",
     "refresh_knowledge_daily",

@@ -67,6 +67,7 @@ def test_what_trains_or_scores_waits_for_its_turn_in_the_pool() -> None:
         "continual_checkpoints",
         "domain_metrics",
         "fewshot_dataset",
+        "meta_trained_detector",
         "metrics",
         "prompt_set",
         "released_detector",
