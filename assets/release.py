@@ -7,13 +7,15 @@ import dagster as dg
 from pydantic import Field
 
 from assets.continual import continual_checkpoints
-from assets.domains import domain_audit, scanned_domains
+from assets.domains import domain_audit, read_images, scanned_domains
 from assets.evaluation import EvaluationConfig, domain_metrics, evaluate_domain
 from assets.findings import StoredDetector, read_audit
 from assets.learning import baseline_detector
 from assets.metadata.release import release_metadata
 from assets.outcomes import Outcome, single_result
+from assets.synthesis import PREFIX
 from deepward.errors import DetectorFileError
+from deepward.inbox import Answer, Inbox
 from deepward.progress import Progress
 from deepward.release.champion import Release, Releases, challengers
 from deepward.steps import Artefact, Step
@@ -22,11 +24,18 @@ from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from deepward.domains import Manifest
     from deepward.evaluation import DomainMetrics
 
 CODE = code_version("deepward.release.judge_challenger")
 DECISION = "releases/decision.json"
+_ASKING = (
+    "Specimens settle it: pictures made with the technique, found in the wild, and real ones of "
+    "the same kind; twenty of each are a start. Put them in with\n\n"
+    "    deepward inbox add NOTE --specimens DIR --reals DIR"
+)
 
 RELEASE_CHECKS = [
     dg.AssetCheckSpec(
@@ -44,9 +53,11 @@ class ReleaseConfig(dg.Config):
     Attributes:
         detector: name of the challenger; empty: the newest stage, else what meta-training made,
             else the baseline.
-        subject: technique or domain that it answers.
-        since: when the news came that it answers, seconds since the epoch; 0: not known.
-        unproven: domain to reason, where what was learned rests on evidence that is not enough.
+        subject: technique or domain that it answers; empty: that of the newest note whose
+            specimens, or whose synthesized fakes, it learned and the champion did not.
+        since: when the news came that it answers, seconds since the epoch; 0: as the note says.
+        unproven: domain to reason, where what was learned rests on evidence that is not enough;
+            few-shot sets of a technique without specimens are such by themselves.
         margin: of AUC that a known domain may lose at most, by the interval's lower end.
         false_alarms: share of a domain's reals that may be called fake.
         force: why it is released whatever the gate says; empty: keep to the gate.
@@ -130,14 +141,20 @@ def _decide(
                 found.append((kept, read_evaluation(kept.path)))
         return found
 
+    gained = challenger.learned - (champion.learned if champion else frozenset())
+    answer = _answered(store, gained)
+    subject = config.subject or (answer.slug if answer else "")
+    unproven = {**_synthesized_alone(store, gained), **config.unproven}
     new = measured(challenger)
     old = measured(champion) if champion else []
     inputs = {f"domain_metrics/{each.domain}": kept.card.content_hash for kept, each in new}
     inputs |= {f"champion/{each.domain}": kept.card.content_hash for kept, each in old}
     inputs["challenger"] = challenger.facts["content_hash"]
-    step = Step("released_detector", inputs, config.model_dump(exclude={"since"}), CODE)
+    settled = {**config.model_dump(exclude={"since"}), "subject": subject, "unproven": unproven}
+    step = Step("released_detector", inputs, settled, CODE)
 
     def decide() -> dict[str, Any]:
+        few = [m for m in manifests if m.domain in gained] if champion else []
         audits = {m.domain: read_audit(store, m) for m in manifests}
         decision = judge_challenger(
             [each for _, each in new],
@@ -146,7 +163,8 @@ def _decide(
             learned_before=champion.learned if champion else (),
             card=challenger.facts["lineage"],
             flagged={d: a["reason"] for d, a in audits.items() if a.get("flagged")},
-            unproven=config.unproven,
+            unproven=unproven,
+            pairs=_all_specimens(store, challenger, champion, few) if champion else None,
             config=GateConfig(config.margin, config.false_alarms, **options),
         )
         made = releases.decide(
@@ -154,15 +172,60 @@ def _decide(
             store.path(challenger.artefact),
             challenger.facts["content_hash"],
             name=challenger.name,
-            subject=config.subject,
+            subject=subject,
             evidence=step.key,
-            since=config.since or None,
+            since=config.since or (answer.since if answer else None),
             force=config.force,
         )
+        if subject and not made.released:
+            reasons = "".join(f"- {reason}\n" for reason in made.reasons)
+            title = f"{subject}: what was learned of it is not released"
+            Inbox(store.folder).ask(subject, title, f"{reasons}\n{_ASKING}")
         return made.as_dict()
 
     kept = store.ensure_json(DECISION, step, decide)
     return Release.of(store.read_json(kept)), kept
+
+
+def _answered(store: ArtifactStore, gained: frozenset[str]) -> Answer | None:
+    """The newest note whose specimens or synthesized fakes are among the domains."""
+    found = [
+        answer
+        for answer in Inbox(store.folder).answers()
+        if answer.domain in gained or f"{PREFIX}{answer.slug}" in gained
+    ]
+    return max(found, key=lambda answer: answer.since, default=None)
+
+
+def _synthesized_alone(store: ArtifactStore, gained: frozenset[str]) -> dict[str, str]:
+    """Few-shot sets of techniques of which nobody has found a specimen."""
+    shown = {answer.slug for answer in Inbox(store.folder).answers() if answer.specimens}
+    return {
+        name: f"What was learned of {name.removeprefix(PREFIX)} was synthesized; no specimen shows "
+        "that it teaches what is met in the wild."
+        for name in gained
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in shown
+    }
+
+
+def _all_specimens(
+    store: ArtifactStore,
+    challenger: StoredDetector,
+    champion: StoredDetector,
+    manifests: "list[Manifest]",
+) -> "dict[str, pd.DataFrame]":
+    """Scores of both on all pictures of small new domains, none seen by a fit."""
+    from deepward.release.crossfit import FEW, cross_fitted
+
+    found = {}
+    for manifest in manifests:
+        if sum(manifest.counts().get("test", {}).values()) >= FEW:
+            continue
+        data = read_images(store, [manifest], None)
+        table = cross_fitted(challenger.detector, champion.detector, data)
+        if table is not None:
+            found[manifest.domain] = table
+    return found
 
 
 def _register(store: ArtifactStore, made: Release, compute: Compute, tracking: Tracking) -> None:

@@ -13,6 +13,7 @@ from jobs.evaluation import (
 from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
 from jobs.meta_learning import meta_train
 from jobs.release import release_challenger
+from jobs.respond import respond_to_technique
 
 all_jobs = [
     *evaluation_jobs,
@@ -24,6 +25,7 @@ all_jobs = [
     write_brief,
     make_fewshot_set,
     release_challenger,
+    respond_to_technique,
 ]
 all_schedules = [refresh_knowledge_daily]
 
@@ -41,6 +43,7 @@ __all__ = [
     "refresh_knowledge_daily",
     "refresh_report",
     "release_challenger",
+    "respond_to_technique",
     "scan_domains",
     "train_baseline",
     "write_brief",

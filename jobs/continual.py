@@ -10,6 +10,7 @@ _LEARN = (
     "continual_checkpoints",
     "domain_metrics",
     "metrics",
+    "released_detector",
 )
 
 

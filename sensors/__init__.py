@@ -4,8 +4,15 @@ from sensors.automation import refresh_sensor
 from sensors.new_documents import new_document_sensor
 from sensors.new_domains import new_domain_sensor
 from sensors.new_techniques import new_technique_sensor
+from sensors.technique_feed import technique_feed_sensor
 
-all_sensors = [new_domain_sensor, new_document_sensor, new_technique_sensor, refresh_sensor]
+all_sensors = [
+    new_domain_sensor,
+    new_document_sensor,
+    new_technique_sensor,
+    refresh_sensor,
+    technique_feed_sensor,
+]
 
 __all__ = [
     "all_sensors",
@@ -13,4 +20,5 @@ __all__ = [
     "new_domain_sensor",
     "new_technique_sensor",
     "refresh_sensor",
+    "technique_feed_sensor",
 ]

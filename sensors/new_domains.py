@@ -1,4 +1,4 @@
-"""A new folder of pictures becomes a partition, is scanned, audited and measured."""
+"""A new folder of pictures becomes a partition, is scanned, audited, learned and measured."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from assets.partitions import can_be_partition, domain_partitions
 from deepward.errors import DomainError
 from deepward.files import canonical_json, sha256_bytes
 from deepward.home import default_detector
-from jobs import evaluate_new_domain, scan_domains
+from jobs import learn_domain, scan_domains
 from resources import DomainFolders
 
 SETTLE_SECONDS = 10.0
@@ -87,8 +87,8 @@ def select_new(entries: Sequence[Entry], cursor: str | None, now: float) -> Sele
 
 
 def run_requests(ready: Sequence[Entry], has_detector: bool) -> list[dg.RunRequest]:
-    """One run per new domain; without a detector it is scanned and not measured."""
-    job = evaluate_new_domain if has_detector else scan_domains
+    """One run per new domain: it is learned; without a detector to go on from it is scanned."""
+    job = learn_domain if has_detector else scan_domains
     return [
         dg.RunRequest(
             run_key=f"{entry.name}:{sha256_bytes(canonical_json(asdict(entry)).encode())[:12]}",
@@ -101,11 +101,11 @@ def run_requests(ready: Sequence[Entry], has_detector: bool) -> list[dg.RunReque
 
 
 @dg.sensor(
-    jobs=[evaluate_new_domain, scan_domains],
-    minimum_interval_seconds=15,
+    jobs=[learn_domain, scan_domains],
+    minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Registers a new folder below DEEPWARD_DOMAINS as a partition once it is copied "
-    "completely, and measures the detector on it without touching other domains.",
+    "completely, and has the newest detector learn it, be measured, and challenge the champion.",
 )
 def new_domain_sensor(
     context: dg.SensorEvaluationContext, domains: DomainFolders

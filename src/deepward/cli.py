@@ -11,6 +11,7 @@ from deepward.commands.domains import domains_app
 from deepward.commands.endings import PoliteGroup
 from deepward.commands.evaluate import evaluate
 from deepward.commands.explain import explain
+from deepward.commands.inbox import inbox_app
 from deepward.commands.knowledge import ingest, search
 from deepward.commands.learn_on import adapt, forget, stage
 from deepward.commands.meta import meta_train
@@ -63,6 +64,7 @@ app.command()(forget)
 app.command()(continual)
 app.command()(evaluate)
 app.command()(report)
+app.add_typer(inbox_app, name="inbox")
 app.command()(release)
 app.command()(rollback)
 app.command()(history)

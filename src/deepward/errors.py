@@ -10,6 +10,7 @@
         ├── AgentError          the agents could not finish: a backend failed, or a budget ended
         ├── EvaluationError     a metric cannot be computed from what was given
         ├── KnowledgeError      the knowledge base cannot be built, opened or asked
+        ├── InboxError          what was put into the inbox cannot be understood
         ├── SynthesisError      fakes cannot be made from these prompts, pictures or models
         └── UnreadableFile      one file gives nothing that can be used; carries the reason
             ├── UnreadableImage     it is no picture that can be trusted
@@ -25,6 +26,7 @@ __all__ = [
     "DetectorFileError",
     "DomainError",
     "EvaluationError",
+    "InboxError",
     "KnowledgeError",
     "SynthesisError",
     "TrainingError",
@@ -86,6 +88,10 @@ class EvaluationError(WorkError):
 
 class KnowledgeError(WorkError):
     """The knowledge base cannot be built, opened or asked."""
+
+
+class InboxError(WorkError):
+    """What was put into the inbox cannot be understood."""
 
 
 class UnreadableDocument(UnreadableFile):

@@ -1,12 +1,15 @@
 """The released detector: champion and challenger in the graph."""
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from deepward.detectors import load_detector, save_detector
-from deepward.home import champion_detector, home
+from deepward.home import champion_detector, domains_folder, home
+from deepward.inbox import Inbox, read_note
+from deepward.learning.continual import Ledger
 from deepward.release import Releases
 
 
@@ -44,3 +47,39 @@ def test_a_challenger_is_released_or_refused_with_reasons(go_on: Any) -> None:
     shutil.rmtree(champion_detector())  # a kill in between, mended by the next run
     go_on("release_challenger", ops=ops)
     assert champion_detector().is_dir()
+
+
+def test_specimens_of_a_technique_become_a_stage_that_challenges_the_champion(
+    go_on: Any, made: dg.DagsterInstance, drawn: Path, tmp_path: Path
+) -> None:
+    release = {"released_detector": {"resamples": 100}}
+    go_on("release_challenger", ops=release)
+    note = tmp_path / "note.md"
+    note.write_text("---\nname: Mask Filler\n---\nFills a mask with what is around it.\n")
+    inbox = Inbox(home())
+    source = drawn / "demo_inpaint" / "train"
+    place = inbox.add(note, source / "1_fake", source / "0_real")
+    answer = inbox.take(read_note(place), known=[])
+    inbox.link(answer, domains_folder())
+    made.add_dynamic_partitions("domain", [answer.domain])
+    result = go_on("learn_domain", answer.domain, answer.domain, ops=release)
+    shown = metadata(result)
+    assert shown["challenger"] == f"stage-000-{answer.domain}"
+    entry = Releases(home()).entries()[-1]
+    assert entry.subject == "mask-filler" and (entry.time_to_defence or 0) > 0
+    about = [c for c in entry.checks if (c["name"], c["domain"]) == ("new_domain", answer.domain)]
+    assert len(about) == 1 and "difference" in about[0]["said"]
+    if not entry.released:  # then a person is asked, with the reasons
+        assert entry.reasons[0] in (inbox.review_folder / "mask-filler.md").read_text()
+    assert answer.domain in Ledger(home() / "stages").known()
+
+
+def test_what_was_only_synthesized_is_not_released(go_on: Any, made: Any, drawn: Path) -> None:
+    release = {"released_detector": {"resamples": 100}}
+    go_on("release_challenger", ops=release)
+    shutil.copytree(drawn / "demo_inpaint", domains_folder() / "fewshot_mask-filler")
+    made.add_dynamic_partitions("domain", ["fewshot_mask-filler"])
+    go_on("learn_domain", "fewshot_mask-filler", "fewshot_mask-filler", ops=release)
+    entry = Releases(home()).entries()[-1]
+    assert not entry.released
+    assert ("evidence", False) in {(c["name"], c["passed"]) for c in entry.checks}

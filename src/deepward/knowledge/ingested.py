@@ -93,9 +93,10 @@ def added_addresses(files: KnowledgeFiles) -> tuple[str, ...]:
 
 
 def local_folders(files: KnowledgeFiles) -> list[Path]:
-    """Where documents of the user's own are: `DEEPWARD_DOCUMENTS`, and what was added."""
+    """Where documents of the user's own are: `DEEPWARD_DOCUMENTS`, notes, and what was added."""
     own = documents_folder()
-    wanted = [*([own] if own.is_dir() else []), *(p for p in _added(files).paths if p != own)]
+    usual = [place for place in (own, files.notes) if place.is_dir()]
+    wanted = [*usual, *(p for p in _added(files).paths if p not in usual)]
     # A folder inside another would bring its documents twice.
     return [p for p in wanted if not any(p != q and p.is_relative_to(q) for q in wanted)]
 

@@ -31,6 +31,11 @@ class KnowledgeFiles:
         return self.root / "added.json"
 
     @property
+    def notes(self) -> Path:
+        """Texts of the notes that were taken from the inbox."""
+        return self.root.parent / "techniques" / "notes"
+
+    @property
     def inventory(self) -> Path:
         return self.root / "documents.parquet"
 

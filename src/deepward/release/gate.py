@@ -102,6 +102,7 @@ def judge_challenger(
     card: Mapping[str, Any] | None = None,
     flagged: Mapping[str, str] | None = None,
     unproven: Mapping[str, str] | None = None,
+    pairs: Mapping[str, pd.DataFrame] | None = None,
     config: GateConfig | None = None,
 ) -> Decision:
     """Asks every question.
@@ -113,7 +114,10 @@ def judge_challenger(
         learned_before: likewise of the champion.
         card: the challenger's lineage; None leaves the question out.
         flagged: domain to reason, of domains whose audit was not clean.
-        unproven: domain to reason, where what was learned rests on evidence that is not enough.
+        unproven: domain to reason, where what was learned rests on evidence that is not enough. A
+            challenger is refused for it where nothing else is new.
+        pairs: domain to scores of both, where they are compared on more than the test pictures; as
+            `cross_fitted` gives them.
         config: what is allowed.
     """
     config = config or GateConfig()
@@ -127,7 +131,8 @@ def judge_challenger(
         checks.append(_few_false_alarms(found, config))
         if old is None:
             continue
-        pair = _paired(old, found)
+        pair = (pairs or {}).get(found.domain)
+        pair = _paired(old, found) if pair is None else pair
         if pair is None:
             checks.append(
                 Check(
@@ -154,7 +159,7 @@ def judge_challenger(
                 )
             )
     for domain, reason in sorted((unproven or {}).items()):
-        if domain in new:
+        if domain in new and new <= set(unproven or {}):
             settle = "Put specimens, found in the wild, into the inbox."
             checks.append(Check("evidence", domain, False, reason, settle))
     return Decision(tuple(checks))
@@ -180,6 +185,8 @@ def _compared(domain: str, pair: pd.DataFrame, is_new: bool, config: GateConfig)
         both = pair[pair[f"{column}_old"].notna() & pair[f"{column}_new"].notna()]
         counts = both["label"].value_counts()
         if min(counts.get(0, 0), counts.get(1, 0)) < _FEWEST:
+            if is_new and counts.get(1, 0) >= _FEWEST and side == "clean":
+                checks.append(_surer(domain, both[both["label"] == 1], column, config))
             continue
         labels, groups = both["label"].to_numpy(), both["group"].to_numpy()
         options: Any = {"resamples": config.resamples, "seed": config.seed}
@@ -203,6 +210,19 @@ def _better(domain: str, words: str, was: Estimate, gain: Estimate, config: Gate
     full = (was.value or 0) >= config.ceiling and (gain.low or 0) > -config.margin
     settle = "" if sure or full else "It learned this domain and is not surely better: give more."
     return Check("new_domain", domain, sure or full, f"{words}.", settle)
+
+
+def _surer(domain: str, fakes: pd.DataFrame, column: str, config: GateConfig) -> Check:
+    """Where a new domain has fakes only: they must look more like fakes than before."""
+    rise = (fakes[f"{column}_new"] > fakes[f"{column}_old"]).to_numpy()
+    rate = share(rise, fakes["group"].to_numpy(), resamples=config.resamples, seed=config.seed)
+    high = bool((fakes[f"{column}_new"].median() or 0.0) >= config.ceiling)
+    passed = high or (rate.low or 0.0) > 0.5
+    said = (
+        f"Of the {len(fakes)} fakes of {domain}, {_percent(rate)} look more like fakes than before."
+    )
+    settle = "" if passed else "Give reals of the same kind, or more specimens."
+    return Check("new_domain", domain, passed, said, settle)
 
 
 def _not_worse(domain: str, words: str, gain: Estimate, config: GateConfig) -> Check:
