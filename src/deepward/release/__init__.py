@@ -1,7 +1,14 @@
-"""Champion and challengers: what may be released, what was, and the way back."""
+"""Champion and challengers: what may be released, what was, and the way back.
 
-from deepward.release.champion import Release, Releases, challengers
-from deepward.release.gate import Check, Decision, GateConfig, judge_challenger
+Names are loaded when they are asked for: the history alone needs no tables.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepward.release.champion import Release, Releases, challengers
+    from deepward.release.gate import Check, Decision, GateConfig, judge_challenger
 
 __all__ = [
     "Check",
@@ -12,3 +19,19 @@ __all__ = [
     "challengers",
     "judge_challenger",
 ]
+
+_HOMES = {
+    "Check": "gate",
+    "Decision": "gate",
+    "GateConfig": "gate",
+    "Release": "champion",
+    "Releases": "champion",
+    "challengers": "champion",
+    "judge_challenger": "gate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"deepward.release.{_HOMES[name]}"), name)

@@ -14,13 +14,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from deepward.errors import UsageError, WorkError
 from deepward.files import atomic_folder, locked, printable, write_json
 from deepward.home import DEFAULT_DETECTOR
 from deepward.learning.continual.ledger import Ledger
-from deepward.release.gate import Decision
+
+if TYPE_CHECKING:
+    from deepward.release.gate import Decision
 
 __all__ = ["Release", "Releases", "challengers"]
 
@@ -107,7 +109,7 @@ class Releases:
 
     def decide(
         self,
-        decision: Decision,
+        decision: "Decision",
         challenger: Path,
         content_hash: str,
         *,
