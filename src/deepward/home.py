@@ -8,6 +8,7 @@ storage/
 ├── releases/             what became of each challenger, and each version that was released
 ├── manifests/            one Parquet file per domain folder, and what the scanner remembers
 ├── pixels/               decoded pictures, memory-mapped
+├── detectors/meta/       the detector that was meta-trained, where there is one
 ├── training/             checkpoints of training that has not finished
 ├── documents/            documents of your own; `DEEPWARD_DOCUMENTS` points elsewhere
 ├── knowledge/            what was read and crawled, and the index over it

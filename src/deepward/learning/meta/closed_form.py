@@ -4,6 +4,10 @@ In an episode one training domain is taken out of the bank, K samples of each of
 learned, and the rest of it is judged. Amplitudes, noise and the exponent of certainty are changed
 one after the other; a change stays when it pays over the episodes by more than its own error. The
 values are kept in the member's config: adapting afterwards is one solve.
+
+Measured on three domains of photographs and tried without success, so left out: a gain for each
+head at each domain, from how well it tells that domain's support (mean AUC of queries .80 against
+.81 without), and less weight for reals of other domains (.787 to .800 against .799).
 """
 
 import time

@@ -20,6 +20,9 @@ _FORMS = {
 class MetaConfig:
     """How a network is meta-trained (after arXiv 2411.08148).
 
+    Twins and learned weights are off: what they gain has not been measured well enough yet to
+    switch them on. `benchmarks/meta_learning.py --tables ablation` measures each.
+
     Attributes:
         learner: how an epoch descends, one of `LEARNERS`.
         ways: source classes of an episode, at least one real and one fake; all where there are
