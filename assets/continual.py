@@ -321,7 +321,9 @@ def _record(
 ) -> None:
     """Writes the stage into MLflow, once."""
     row = next(row for row in rows if row.detector == entry.detector)
-    values = {f"auc_{name}": cell.auc for name, cell in row.cells.items()}
+    # MLflow's names of metrics know few signs.
+    plain = {n: "".join(c if c.isalnum() or c in "_-. " else "_" for c in n) for n in row.cells}
+    values = {f"auc_{plain[name]}": cell.auc for name, cell in row.cells.items()}
     facts = {"stage": entry.stage, "parent": entry.parent, "number": entry.number}
     tracking.once(
         f"stage {entry.content_hash} {measured.card.content_hash}",

@@ -284,6 +284,10 @@ def test_joint_learning_asks_for_all_that_is_known(network: Bench, tmp_path: Pat
 
     copied.chain.learn({"d": "1"}, data, config, copied.workshop)
     assert asked == ["a", "b", "c", "d"]
+    # A stage that is learned again knows no more than it did then.
+    asked.clear()
+    copied.chain.learn({"b": "2"}, data, config, copied.workshop)
+    assert asked == ["a", "b"]
 
 
 class Killed(Exception):

@@ -99,8 +99,9 @@ class Chain:
             number, parent, parent_hash = self._place(domains, rebase)
 
             def learn(detector: "Detector | None", checkpoints: Path) -> "Detector":
-                # Joint learning starts over, with all that is known.
-                past = self.ledger.known() if config.keeping().joint else []
+                # Joint learning starts over, with all that was known.
+                before = [e for e in self.ledger.chain() if e.number < number]
+                past = self.ledger.known(before[-1]) if before and config.keeping().joint else []
                 return learn_stage(
                     detector,
                     *data([*(name for name in past if name not in domains), *domains]),
