@@ -10,6 +10,7 @@ from pydantic import Field
 from assets.checks import CONTINUAL_CHECKS, continual_checks
 from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
 from assets.learning import BASELINE, baseline_detector, describe, trainable
+from assets.meta_learning import META, meta_trained_detector
 from assets.metadata.continual import exemplars_metadata, sequence_metadata, stage_metadata
 from assets.outcomes import Outcome, domains_result, each_domain, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 GROUP = "continual"
 LEDGER = "stages"
 SEQUENCE = "sequence/task_sequence.json"
-META = "detectors/meta"
 CODE = code_version(*STANDS_ON)
 MEASURING = code_version(
     "deepward.learning.continual.runs.stage_row",
@@ -188,7 +188,13 @@ def start_of(store: ArtifactStore, asked: str) -> str:
 @dg.asset(
     partitions_def=domain_partitions,
     backfill_policy=every_domain_at_once,
-    deps=[domain_manifest, domain_audit, task_sequence, baseline_detector],
+    deps=[
+        domain_manifest,
+        domain_audit,
+        task_sequence,
+        meta_trained_detector,
+        baseline_detector,
+    ],
     pool=GPU_POOL,
     group_name=GROUP,
     kinds={"pytorch", "mlflow"},

@@ -24,8 +24,10 @@ def selected(job: str) -> set[str]:
 
 def test_the_main_job_makes_everything_that_the_report_is_made_from() -> None:
     # Stages are measured and shown where there are any; the report does not wait for them.
-    stages = {"task_sequence", "continual_checkpoints"}
+    baseline = leading_to("baseline_detector")
+    stages = leading_to("continual_checkpoints") - baseline
     assert selected("evaluate_domains") == leading_to("evaluation_report") - stages
+    assert {"task_sequence", "meta_trained_detector"} < stages
     assert selected("make_fewshot_set") < leading_to("fewshot_dataset")
     assert selected("refresh_knowledge") == leading_to("vector_db")
 
