@@ -154,7 +154,6 @@ def _decide(
     step = Step("released_detector", inputs, settled, CODE)
 
     def decide() -> dict[str, Any]:
-        few = [m for m in manifests if m.domain in gained] if champion else []
         audits = {m.domain: read_audit(store, m) for m in manifests}
         decision = judge_challenger(
             [each for _, each in new],
@@ -164,7 +163,7 @@ def _decide(
             card=challenger.facts["lineage"],
             flagged={d: a["reason"] for d, a in audits.items() if a.get("flagged")},
             unproven=unproven,
-            pairs=_all_specimens(store, challenger, champion, few) if champion else None,
+            pairs=_on_all_pictures(store, challenger, champion, manifests) if champion else None,
             config=GateConfig(config.margin, config.false_alarms, **options),
         )
         made = releases.decide(
@@ -208,13 +207,13 @@ def _synthesized_alone(store: ArtifactStore, gained: frozenset[str]) -> dict[str
     }
 
 
-def _all_specimens(
+def _on_all_pictures(
     store: ArtifactStore,
     challenger: StoredDetector,
     champion: StoredDetector,
     manifests: "list[Manifest]",
 ) -> "dict[str, pd.DataFrame]":
-    """Scores of both on all pictures of small new domains, none seen by a fit."""
+    """Scores of both on all pictures of small domains, none seen by a fit."""
     from deepward.release.crossfit import FEW, cross_fitted
 
     found = {}

@@ -1,6 +1,10 @@
 """`make demo`: the whole graph on the demo domains, or on a folder of yours, to the report.
 
 python -m dagster_project.demo [--domains DIR] [--minutes N | --steps N] [--seed N]
+
+Domains are measured, learned one after the other, and a first detector is released. On the demo
+domains, news of a technique that the detector has never met is then put into the inbox, with
+specimens; what the sensor asks for is run, to the decision about the next release.
 """
 
 import argparse
@@ -12,6 +16,7 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_project.answering import UNMET, close_the_loop, draw, own_domains
 from dagster_project.instance import (
     end_dead_runs,
     open_instance,
@@ -21,7 +26,14 @@ from dagster_project.instance import (
     remember_domains,
 )
 from deepward.errors import DeepwardError
-from deepward.home import default_detector, demo_domains_folder, domains_folder, home, report_file
+from deepward.home import (
+    champion_detector,
+    default_detector,
+    demo_domains_folder,
+    domains_folder,
+    home,
+    report_file,
+)
 
 IMAGES_PER_CLASS = 150
 SIZE = 192
@@ -36,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     begun = time.monotonic()
     prepare_home(options.domains)
     try:
-        names = _domain_names()
+        names = _domain_names(options)
         with open_instance() as instance:
             if ended := end_dead_runs(instance):
                 _say(f"{ended} earlier run(s) had been killed; going on from what they left.")
@@ -44,18 +56,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for name in impossible:
                 _say(f"{name!r} cannot be the name of a partition: rename the folder.")
             remember_domains()
-            read = _refresh_knowledge(instance)
-            if not read.success:
-                _say(_failure(read))
-                return 1
-            result, unusable = _run(instance, options)
+            results = [_refresh_knowledge(instance)]
+            unusable: dict[str, str] = {}
+            if results[-1].success:
+                result, unusable = _run(instance, options)
+                results.append(result)
+            if results[-1].success and not options.measure_only:
+                names = [name for name in own_domains(names) if name not in unusable]
+                results += close_the_loop(instance, names, options)
     except DeepwardError as error:
         _say(f"Error: {error}")
         return 1
-    if not result.success:
-        _say(_failure(result))
+    if failed := [result for result in results if not result.success]:
+        _say(_failure(failed[0]))
         return 1
-    _show([read, result], time.monotonic() - begun)
+    _show(results, time.monotonic() - begun)
     for name, reason in unusable.items():
         _say(f"NOT EVALUATED: {name}: {reason}.")
     return 1 if unusable or impossible else 0
@@ -66,23 +81,22 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--domains", type=Path, help="folder of domains; default: demo domains")
     parser.add_argument("--detector", default="default", help="kind of detector to train")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--measure-only", action="store_true", help="learn and release nothing")
+    parser.add_argument("--images", type=int, default=IMAGES_PER_CLASS, help="demo pictures drawn")
+    parser.add_argument("--size", type=int, default=SIZE, help="of demo pictures, in pixels")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="training time")
     length.add_argument("--steps", type=int, help="training steps; the same detector everywhere")
     return parser.parse_args(arguments)
 
 
-def _domain_names() -> list[str]:
-    from deepward.demo.domains import make_demo_domains
+def _domain_names(options: argparse.Namespace) -> list[str]:
+    from deepward.demo.domains import DEMO_DOMAINS
     from deepward.domains import find_domains
-    from deepward.progress import progress_bars
 
     folder = domains_folder()
     if folder == demo_domains_folder():
-        with progress_bars() as progress:
-            make_demo_domains(
-                folder, images_per_class=IMAGES_PER_CLASS, size=SIZE, seed=0, progress=progress
-            )
+        draw(folder, {domain.name for domain in DEMO_DOMAINS} - {UNMET}, options)
     names = find_domains(folder)
     _say(f"{len(names)} domains in {folder}: {', '.join(names)}")
     return names
@@ -107,9 +121,10 @@ def _run(
     from assets.partitions import domain_partitions
 
     partitions = str(domain_partitions.name)
-    result = _execute(instance, options, instance.get_dynamic_partitions(partitions))
+    names = own_domains(instance.get_dynamic_partitions(partitions))
+    result = _execute(instance, options, names)
     unusable = _unusable(result)
-    usable = [n for n in instance.get_dynamic_partitions(partitions) if n not in unusable]
+    usable = [n for n in names if n not in unusable]
     if result.success or not unusable or not usable:
         return result, {} if result.success else unusable
     # A range of partitions is contiguous in order of registration: those left out go last.
@@ -127,6 +142,8 @@ def _execute(
 
     # Without options this is the asset's own default, so Dagster's pages find nothing out of date.
     training = {"detector": options.detector, "seed": options.seed}
+    if len(names) < len(instance.get_dynamic_partitions("domain")):
+        training["domains"] = list(names)  # what came of the inbox is learned in stages
     if options.minutes is not None:
         training["minutes"] = options.minutes
     elif options.steps is not None:
@@ -181,11 +198,25 @@ def _show(results: Sequence[dg.ExecuteInProcessResult], seconds: float) -> None:
         if 0 < kept < len(entries):
             told += f"; {kept} of {len(entries)} domains unchanged, kept"
         _say(f"  {asset:<20} {told}")
-    _say(f"\nDone in {seconds:.0f} s. The detector is {default_detector()}.")
+    place = champion_detector() if champion_detector().is_dir() else default_detector()
+    _say(f"\nDone in {seconds:.0f} s. The detector is {place}.")
+    _tell_releases()
     _say('Ask what it has read: `deepward search "how is a face swap made"`.')
     _say("Look at every step with `make ui`; judge a file with `deepward score PATH`.")
     _say(f"MLflow: mlflow ui --backend-store-uri sqlite:///{home() / 'mlflow' / 'mlflow.db'}")
     print(f"Report: {report_file()}", flush=True)
+
+
+def _tell_releases() -> None:
+    from deepward.release.champion import Releases
+
+    for entry in Releases(home()).entries():
+        what = "released" if entry.released else "refused"
+        about = f", in answer to {entry.subject}" if entry.subject else ""
+        when = f" {entry.time_to_defence:.0f} s after the news" if entry.time_to_defence else ""
+        _say(
+            f"  {entry.detector}{about}: {what}{when}. {entry.reasons[0] if entry.reasons else ''}"
+        )
 
 
 def _say(line: str) -> None:

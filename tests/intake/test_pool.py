@@ -14,6 +14,7 @@ import pytest
 from deepward.errors import UnreadableImage, WorkError
 from deepward.intake import pool
 from deepward.intake.pool import Failure, run_tasks
+from deepward.intake.worker import BEGUN, BOARD_BYTES, open_board
 
 ABORT = "__import__('os').abort()"
 
@@ -200,3 +201,30 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, end):
     assert output == b"begun\n"
     assert process.returncode != 0
     wait_until_gone(workers)
+
+
+def test_a_moment_on_the_shared_page_is_never_read_half_written(tmp_path):
+    """What is read while another is written is the one moment or the other, not the year dot."""
+    place = tmp_path / "page"
+    place.write_bytes(bytes(BOARD_BYTES))
+    writing = """
+        import sys, time
+        from deepward.intake.worker import BEGUN, open_board
+        with open(sys.argv[1], "r+b") as file:
+            board = open_board(file.fileno())
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            board[BEGUN] = time.monotonic()
+            board[BEGUN] = float("inf")
+    """
+    with place.open("r+b") as file:
+        board = open_board(file.fileno())
+    begun = board[BEGUN] = time.monotonic()
+    writer = subprocess.Popen([sys.executable, "-c", textwrap.dedent(writing), str(place)])
+    least, seen = begun, set()
+    while writer.poll() is None:
+        read = [board[BEGUN] for _ in range(1000)]
+        least = min(least, *read)
+        seen.update(read[::100])
+    assert len(seen) > 10
+    assert least >= begun

@@ -10,7 +10,7 @@ its own camera, and one of reals only.
     <domain>/recipe.json                  what it is made from
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -48,6 +48,7 @@ def make_demo_domains(
     images_per_class: int,
     size: int,
     seed: int,
+    names: Collection[str] | None = None,
     workers: int | None = None,
     progress: Progress = no_progress,
 ) -> list[str]:
@@ -61,6 +62,7 @@ def make_demo_domains(
         images_per_class: pictures per class and domain, over all splits (60, 20, 20 %).
         size: width and height in pixels; even, at least 64.
         seed: of everything drawn.
+        names: of the domains to draw; by default all.
         workers: processes; None for one per core.
         progress: told after every few pictures.
 
@@ -79,6 +81,7 @@ def make_demo_domains(
     plans = [
         (root / domain.name, _step(domain, images_per_class, size, seed), pictures)
         for domain in DEMO_DOMAINS
+        if names is None or domain.name in names
         for pictures in [_plan(domain, images_per_class, size, seed)]
     ]
     for folder, _, _ in plans:
@@ -97,7 +100,7 @@ def make_demo_domains(
             text = "".join(canonical_json(picture.row()) + "\n" for picture in pictures)
             with atomic_file(folder / TABLE) as partial:
                 partial.write_text(text, encoding="utf-8")
-    return sorted(domain.name for domain in DEMO_DOMAINS)
+    return sorted(folder.name for folder, _, _ in plans)
 
 
 def _plan(domain: DemoDomain, count: int, size: int, seed: int) -> list[DemoPicture]:

@@ -10,7 +10,6 @@ the main module. Tasks and results travel as JSON; pixels go through files that 
 import contextlib
 import itertools
 import json
-import mmap
 import operator
 import os
 import signal
@@ -27,7 +26,7 @@ from typing import Any, TypeVar
 
 import deepward
 from deepward.errors import WorkError
-from deepward.intake.worker import BEGUN, BOARD_BYTES, NUMBER
+from deepward.intake.worker import BEGUN, BOARD_BYTES, NUMBER, open_board
 
 __all__ = ["Failure", "available_cores", "run_tasks"]
 
@@ -109,7 +108,7 @@ class _Worker:
         code = "import sys; from deepward.intake.worker import serve; serve(*sys.argv[1:])"
         with tempfile.TemporaryFile() as board, contextlib.closing(other):
             board.truncate(BOARD_BYTES)
-            self._page = mmap.mmap(board.fileno(), BOARD_BYTES)
+            self._board = open_board(board.fileno())
             self._begin()  # what it begins with is its own start
             ends = [other.fileno(), board.fileno()]
             self.process = subprocess.Popen(
@@ -122,7 +121,7 @@ class _Worker:
             )
 
     def _begin(self) -> None:
-        BEGUN.pack_into(self._page, 0, time.monotonic())
+        self._board[BEGUN] = time.monotonic()
 
     def give(self, tasks: list[tuple[int, Any]]) -> None:
         self.held = dict(tasks)
@@ -134,13 +133,13 @@ class _Worker:
 
     def overdue(self, seconds: float) -> float:
         """Seconds since its present task, or its start, should have ended; negative before."""
-        begun: float = BEGUN.unpack_from(self._page, 0)[0]
+        begun = self._board[BEGUN]
         allowed = seconds * _BY_THE_CLOCK if self.started else _START_SECONDS
         return time.monotonic() - begun - allowed
 
     def culprit(self) -> int:
         """Number of the task that it was at when it ended."""
-        number: int = NUMBER.unpack_from(self._page, 8)[0]
+        number = int(self._board[NUMBER])
         return number if number in self.held else next(iter(self.held))
 
     def stop(self) -> tuple[int, str]:

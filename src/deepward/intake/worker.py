@@ -11,7 +11,6 @@ import mmap
 import os
 import resource
 import signal
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -21,12 +20,10 @@ from typing import Any, ClassVar
 
 from deepward.errors import UnreadableFile
 
-__all__ = ["BEGUN", "BOARD_BYTES", "NUMBER", "serve", "tell"]
+__all__ = ["BEGUN", "BOARD_BYTES", "NUMBER", "open_board", "serve", "tell"]
 
-BOARD_BYTES = 16  # when the present task began (float64, monotonic; inf: none), its number (int64)
-# Native: written as a whole. In standard sizes it goes byte by byte, and another process may read
-# half of one moment and half of another.
-BEGUN, NUMBER = struct.Struct("@d"), struct.Struct("@q")
+BOARD_BYTES = 16  # two float64:
+BEGUN, NUMBER = 0, 1  # when the present task began (monotonic; inf: none), and its number
 _FLUSH_SECONDS = 0.1  # results of quick tasks travel together
 _MOST_WORDS = 300  # characters of an error's own text
 
@@ -57,6 +54,15 @@ def serve(descriptor: str, board: str, function: str, seconds: str, memory: str)
         _Desk(int(descriptor), int(board), float(seconds)).work(call)
 
 
+def open_board(descriptor: int) -> "memoryview[float]":
+    """The page that a worker and its parent share, as numbers.
+
+    A number is written as a whole. `struct.pack_into` fills with zeros first, and who reads in that
+    moment takes the task for hours old.
+    """
+    return memoryview(mmap.mmap(descriptor, BOARD_BYTES)).cast("d")
+
+
 class _Desk:
     """Where tasks come in, and results and the state of the work go out."""
 
@@ -64,7 +70,7 @@ class _Desk:
 
     def __init__(self, descriptor: int, board: int, seconds: float) -> None:
         self._connection: Connection[Any, Any] = Connection(descriptor)
-        self._page = mmap.mmap(board, BOARD_BYTES)
+        self._board = open_board(board)
         self._seconds, self._number = seconds, -1
         _Desk.present = self
 
@@ -92,13 +98,13 @@ class _Desk:
 
     def _begin(self, number: int) -> None:
         self._number = number
-        BEGUN.pack_into(self._page, 0, time.monotonic())  # first: else it seems late
-        NUMBER.pack_into(self._page, 8, number)
+        self._board[BEGUN] = time.monotonic()  # first: else it seems late
+        self._board[NUMBER] = number
         signal.setitimer(signal.ITIMER_PROF, self._seconds)  # uncaught, it ends the process
 
     def _rest(self) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        BEGUN.pack_into(self._page, 0, float("inf"))  # waiting for the parent is free
+        self._board[BEGUN] = float("inf")  # waiting for the parent is free
 
 
 def _call(call: Callable[[Any], Any], number: int, task: Any) -> str:

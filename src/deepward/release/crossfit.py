@@ -1,7 +1,8 @@
-"""Few specimens, all of them used: what a challenger says of samples that it was fitted on, unseen.
+"""Few pictures, all of them used: what a detector says of each by fits that had not seen it.
 
-A domain of twenty specimens has four to test on. The champion has met none of the twenty, and the
-challenger's closed forms say of each what the fit without it would: so all can be compared.
+A domain of twenty specimens has four to test on, too few to tell a gain from chance. Closed forms
+say of every picture that they were fitted on what the fit without its group would; of the others
+the detector itself has seen none. So two detectors can be compared on all pictures of a domain.
 """
 
 import numpy as np
@@ -22,35 +23,39 @@ def cross_fitted(challenger: Detector, champion: Detector, data: ImageSet) -> pd
     """Scores of both on all pictures of a domain, clean and laundered, none seen by a fit.
 
     Args:
-        challenger: has learned from some of the pictures.
-        champion: has learned from none.
+        challenger, champion: either may have learned from some of the pictures.
         data: all usable pictures of the domain.
 
     Returns:
         A row per picture: path, label, group, `probability_old`, `probability_new` and the same
-        `laundered_`; None where a member of the challenger cannot say.
+        `laundered_`; None where a member of one of them cannot say.
     """
-    found = {name: member.unseen() for name, member in challenger.members.items()}
-    known: list[dict[tuple[str, bool], float]] = []
-    for unseen in found.values():
-        if unseen is None:
-            return None
-        mine = np.flatnonzero(np.isin(unseen.domains, data.domains))
-        rows = zip(unseen.keys[mine].tolist(), unseen.twin[mine].tolist(), strict=True)
-        known.append(dict(zip(rows, unseen.logits[mine].tolist(), strict=True)))
     table = pd.DataFrame(
         {"path": data.paths, "label": data.labels, "group": data.groups.astype(str)}
     )
-    for side, twin in (("", False), ("laundered_", True)):
-        pixels = LaunderedImages(data.pixels) if twin else data.pixels
-        table[f"{side}probability_old"] = champion.predict(pixels).probability
-        new = challenger.predict(pixels).logit
-        places = [(key, twin) for key in data.hashes]
-        left_out = np.array([all(place in each for each in known) for place in places])
-        unseen_logits = {
-            name: np.array([each.get(place, 0.0) for place in places])
-            for name, each in zip(found, known, strict=True)
-        }
-        joined: NDArray[np.float64] = challenger.combination.logit(unseen_logits)
-        table[f"{side}probability_new"] = expit(np.where(left_out, joined, new))
+    for age, detector in (("old", champion), ("new", challenger)):
+        for side in ("", "laundered_"):
+            said = _unseen(detector, data, twin=bool(side))
+            if said is None:
+                return None
+            table[f"{side}probability_{age}"] = said
     return table
+
+
+def _unseen(detector: Detector, data: ImageSet, *, twin: bool) -> NDArray[np.float64] | None:
+    """Probabilities (N,), by fits without the picture's group where it was fitted on."""
+    left_out: dict[str, NDArray[np.float64]] = {}
+    fitted = np.zeros(len(data), bool)
+    for name, member in detector.members.items():
+        unseen = member.unseen()
+        if unseen is None:
+            return None
+        mine = np.flatnonzero(np.isin(unseen.domains, data.domains) & (unseen.twin == twin))
+        known = dict(zip(unseen.keys[mine].tolist(), unseen.logits[mine].tolist(), strict=True))
+        fitted |= np.array([key in known for key in data.hashes], bool)
+        left_out[name] = np.array([known.get(key, np.nan) for key in data.hashes])
+    whole = detector.predict(LaunderedImages(data.pixels) if twin else data.pixels).logit
+    joined: NDArray[np.float64] = detector.combination.logit(left_out)
+    if bool(np.isnan(joined[fitted]).any()):
+        return None  # one member has seen what another has not
+    return np.asarray(expit(np.where(fitted, joined, whole)))
