@@ -12,8 +12,12 @@ import dagster as dg
 import pytest
 
 from dagster_project import instance as prepared
+from dagster_project.answering import TECHNIQUE
 from deepward.demo import make_demo_domains
+from deepward.detectors import load_detector
 from deepward.files import sha256_file
+from deepward.learning.continual import Ledger
+from deepward.release import Releases
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["demo_camera_only", "demo_swap", "demo_upsampler"]
@@ -41,7 +45,7 @@ def start(home: Path, domains: Path) -> "subprocess.Popen[str]":
     """`make demo` in a process of its own, small: one thread."""
     command = [sys.executable, "-m", "dagster_project.demo", "--domains", str(domains)]
     return subprocess.Popen(
-        [*command, "--detector", "quick"],
+        [*command, "--detector", "quick", "--measure-only"],
         cwd=ROOT,
         env=os.environ | {"DEEPWARD_HOME": str(home), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -83,7 +87,7 @@ def test_a_second_run_loads_no_network_and_writes_no_artefact(
 ) -> None:
     code = (
         "import sys; from dagster_project.demo import main; "
-        f"code = main(['--domains', {str(domains)!r}, '--detector', 'quick']); "
+        f"code = main(['--domains', {str(domains)!r}, '--detector', 'quick', '--measure-only']); "
         "print(code, [name for name in ('torch', 'mlflow') if name in sys.modules])"
     )
     before = artefacts(undisturbed)
@@ -97,6 +101,33 @@ def test_a_second_run_loads_no_network_and_writes_no_artefact(
     )
     assert found.stdout.splitlines()[-1] == "0 []"
     assert artefacts(undisturbed) == before
+
+
+@pytest.mark.slow
+def test_the_loop_closes_and_a_second_run_does_nothing(tmp_path: Path) -> None:
+    """Domains learned, released; news with specimens answered to a decision, once."""
+    command = [sys.executable, "-m", "dagster_project.demo", "--detector", "quick"]
+    command += ["--images", "40", "--size", "96"]
+
+    def run() -> str:
+        environment = os.environ | {"DEEPWARD_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
+        environment.pop("DEEPWARD_DOMAINS", None)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    run()
+    entries = Releases(tmp_path).entries()
+    assert entries[0].released and entries[0].subject == ""
+    assert {entry.subject for entry in entries[1:]} == {TECHNIQUE}
+    assert all(entry.time_to_defence for entry in entries[1:])
+    known = Ledger(tmp_path / "stages").known()
+    assert {f"specimens_{TECHNIQUE}", f"fewshot_{TECHNIQUE}"} < set(known)
+    assert load_detector(tmp_path / "detectors" / "champion").content_hash
+    again = run()
+    assert Releases(tmp_path).entries() == entries
+    assert "made in" not in again.partition("baseline_detector")[2].partition("metrics")[0]
+    assert Ledger(tmp_path / "stages").known() == known
 
 
 def held_up(home: Path, moment: str) -> bool:
