@@ -12,8 +12,10 @@ from pydantic import Field
 from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
 from assets.metadata.evaluation import detector_metadata
 from assets.outcomes import Outcome, single_result
+from assets.synthesis import PREFIX as FEWSHOT
 from deepward.errors import TrainingError
 from deepward.home import DEFAULT_DETECTOR
+from deepward.inbox.box import DOMAIN_PREFIX
 from deepward.progress import Progress
 from deepward.steps import Step, resume
 from deepward.versions import code_version
@@ -41,7 +43,7 @@ class BaselineConfig(dg.Config):
             at another step on another machine; steps give the same detector again.
         false_positive_rate: the threshold is chosen on validation data for this rate.
         domains: what to train on; empty: every domain with real and fake pictures in its train
-            and val splits.
+            and val splits, but few-shot sets and specimens, which are learned in stages.
         refresh: train again even if nothing changed.
     """
 
@@ -64,7 +66,9 @@ def trainable(manifest: "Manifest") -> bool:
 
 
 def training_domains(found: "Sequence[Manifest]", wanted: Sequence[str]) -> "list[Manifest]":
-    """The domains that were asked for, or all that can be learned from.
+    """The domains that were asked for, or all that were put there and can be learned from.
+
+    What came of notes and of synthesis is learned in stages, unless it is asked for.
 
     Raises:
         TrainingError: one that was asked for is not there, or there is none.
@@ -76,7 +80,8 @@ def training_domains(found: "Sequence[Manifest]", wanted: Sequence[str]) -> "lis
             f"Asked to train on {', '.join(unknown)}, but scanned domains are "
             f"{', '.join(sorted(by_name)) or 'none'}: materialize domain_manifest for it first."
         )
-    chosen = [by_name[name] for name in sorted(set(wanted))] or [m for m in found if trainable(m)]
+    own = [m for m in found if not m.domain.startswith((FEWSHOT, DOMAIN_PREFIX))]
+    chosen = [by_name[name] for name in sorted(set(wanted))] or [m for m in own if trainable(m)]
     if not chosen:
         raise TrainingError(
             "No scanned domain has both real and fake pictures in its train and val splits: there "

@@ -37,6 +37,7 @@ from deepward.home import (
 
 IMAGES_PER_CLASS = 150
 SIZE = 192
+_LATER = ("metrics", "evaluation_report")
 _BARS = {"reporting": {"config": {"style": "bars"}}}
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -142,14 +143,16 @@ def _execute(
 
     # Without options this is the asset's own default, so Dagster's pages find nothing out of date.
     training = {"detector": options.detector, "seed": options.seed}
-    if len(names) < len(instance.get_dynamic_partitions("domain")):
-        training["domains"] = list(names)  # what came of the inbox is learned in stages
     if options.minutes is not None:
         training["minutes"] = options.minutes
     elif options.steps is not None:
         training["steps"] = options.steps
-    return defs.resolve_job_def("evaluate_domains").execute_in_process(
+    job = defs.resolve_job_def("evaluate_domains")
+    # What is learned in stages comes into the same comparison and report: they wait for it.
+    wanted = [key for key in job.asset_layer.executable_asset_keys if key.path[-1] not in _LATER]
+    return job.execute_in_process(
         instance=instance,
+        asset_selection=None if options.measure_only else wanted,
         tags={RANGE_START: names[0], RANGE_END: names[-1], **process_tag()},
         run_config={
             "ops": {"baseline_detector": {"config": training}},
@@ -214,9 +217,9 @@ def _tell_releases() -> None:
         what = "released" if entry.released else "refused"
         about = f", in answer to {entry.subject}" if entry.subject else ""
         when = f" {entry.time_to_defence:.0f} s after the news" if entry.time_to_defence else ""
-        _say(
-            f"  {entry.detector}{about}: {what}{when}. {entry.reasons[0] if entry.reasons else ''}"
-        )
+        telling = ("AUC" if entry.released else "", entry.subject if entry.released else "")
+        why = next((r for r in entry.reasons if all(word in r for word in telling)), "")
+        _say(f"  {entry.detector}{about}: {what}{when}. {why}".rstrip())
 
 
 def _say(line: str) -> None:
