@@ -37,7 +37,7 @@ def release_metadata(made: "Release", entries: Sequence["Release"], version: str
         "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in made.reasons)),
         "checks": table(["check", "domain", "answer", "what was found"], checks),
         "history": table(
-            ["decision", "when", "what", "detector", "answers", "seconds to defence"], history
+            ["decision", "when", "what", "detector", "answers", "seconds since the news"], history
         ),
     }
     if version:

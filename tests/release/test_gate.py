@@ -139,7 +139,9 @@ def test_a_new_domain_that_is_not_learned_is_refused() -> None:
     assert names(decision) == [("new_domain", "new")]
     # Where the champion tells nearly all already there is nothing to win.
     full = [measured("a"), measured("new", 5.0)]
-    assert judge_challenger(full, full, learned=("a", "new"), learned_before=("a",)).released
+    decision = judge_challenger(full, full, learned=("a", "new"), learned_before=("a",))
+    assert decision.released
+    assert "not surely better" in " ".join(decision.reasons)
 
 
 def test_a_first_release_must_tell_something_apart() -> None:

@@ -128,7 +128,7 @@ def history(as_json: JsonFlag = False) -> None:
         [e.made_at, _word(e), e.version, e.detector, e.subject or "–", e.time_to_defence]
         for e in entries
     ]
-    print_table(["when", "what", "champion", "detector", "answers", "seconds to defence"], rows)
+    print_table(["when", "what", "champion", "detector", "answers", "seconds since the news"], rows)
     for entry in entries:
         for reason in entry.reasons:
             out(f"{entry.number}: {reason}")

@@ -45,7 +45,8 @@ class Release:
         reasons: sentences: what speaks against it, or for it.
         checks: each question and its answer.
         evidence: version of what it was measured on.
-        time_to_defence: seconds from the news to the release, where that is known.
+        time_to_defence: seconds from the news to this decision, where that is known; a defence only
+            where it was released.
         made_at: UTC time.
     """
 

@@ -201,7 +201,8 @@ def _compared(domain: str, pair: pd.DataFrame, is_new: bool, config: GateConfig)
         if is_new and side == "clean":
             checks.append(_better(domain, words, was, gain, config))
         else:
-            checks.append(_not_worse(domain, words, gain, config))
+            name = "new_domain" if is_new else "known_domain"
+            checks.append(_not_worse(name, domain, words, gain, config))
     return checks
 
 
@@ -209,6 +210,8 @@ def _better(domain: str, words: str, was: Estimate, gain: Estimate, config: Gate
     sure = gain.low is not None and gain.low > 0
     full = (was.value or 0) >= config.ceiling and (gain.low or 0) > -config.margin
     settle = "" if sure or full else "It learned this domain and is not surely better: give more."
+    if full and not sure:
+        words += "; not surely better, but the champion told nearly all of it already"
     return Check("new_domain", domain, sure or full, f"{words}.", settle)
 
 
@@ -225,7 +228,7 @@ def _surer(domain: str, fakes: pd.DataFrame, column: str, config: GateConfig) ->
     return Check("new_domain", domain, passed, said, settle)
 
 
-def _not_worse(domain: str, words: str, gain: Estimate, config: GateConfig) -> Check:
+def _not_worse(name: str, domain: str, words: str, gain: Estimate, config: GateConfig) -> Check:
     lowest = gain.value if gain.low is None else gain.low
     passed = lowest is None or lowest > -config.margin
     settle = (
@@ -234,7 +237,7 @@ def _not_worse(domain: str, words: str, gain: Estimate, config: GateConfig) -> C
         else f"It may lose more than {config.margin:g} there: learn from this domain again, or "
         "measure it on more pictures."
     )
-    return Check("known_domain", domain, passed, f"{words}.", settle)
+    return Check(name, domain, passed, f"{words}.", settle)
 
 
 def _few_false_alarms(found: DomainMetrics, config: GateConfig) -> Check:
