@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from deepward.detectors import Descriptions, ProcessConfig, Stage
 from deepward.detectors.process import ProcessMember
 from deepward.detectors.process.bank import Bank
-from deepward.detectors.process.head import fit_head, leave_groups_out
+from deepward.detectors.process.head import cell_weights
 from deepward.detectors.process.kernel import Kernel, fit_kernel
+from deepward.detectors.process.solver import Solver
 from deepward.domains import ImageSet
 from deepward.errors import DetectorFileError, TrainingError, UsageError
 from deepward.progress import no_progress
@@ -55,27 +56,67 @@ def made_bank(seed: int, cells: list[tuple[str, int, int]]) -> Bank:
     )
 
 
-@given(st.integers(0, 1000), st.integers(3, 9), st.integers(2, 11))
+@given(st.integers(0, 1000), st.integers(3, 9), st.integers(2, 11), st.sampled_from([7, 1000]))
 @settings(max_examples=20, deadline=None)
 def test_leaving_a_group_out_in_closed_form_is_fitting_without_it(
-    seed: int, reals: int, fakes: int
+    seed: int, reals: int, fakes: int, landmarks: int
 ) -> None:
     bank = made_bank(seed, [("a", 0, reals), ("a", 1, fakes), ("b", 0, 5)])
     rows = bank.rows.astype(np.float64)
     similar, informative = KERNEL(rows, rows), KERNEL.informative(bank.rows.astype(np.float32))
-    everything = np.arange(len(bank))
-    head = fit_head("f", bank, similar, everything, 0.2, 100.0, KERNEL)
-    found = leave_groups_out(head, bank.groups.tolist(), 2.0 * bank.labels - 1, informative)
+    config = ProcessConfig(noise=0.2, most=100.0, landmarks=landmarks)
+    found = Solver(bank, (KERNEL,), config).fit("f", np.arange(len(bank)), KERNEL)
+    noise = 0.2 / cell_weights(bank, 100.0)
+    sure = found.head.certainty.chosen
+    assert len(sure) == min(landmarks, len(bank))
     for group in sorted(set(bank.groups.tolist())):
         out = bank.groups == group
-        inside = np.flatnonzero(~out)
-        system = similar[np.ix_(inside, inside)] + np.diag(head.noise[inside])
+        inside, some = np.flatnonzero(~out), sure[~out[sure]]
+        system = similar[np.ix_(inside, inside)] + np.diag(noise[inside])
         across = similar[np.ix_(out, inside)]
         mean = across @ np.linalg.solve(system, 2.0 * bank.labels[inside] - 1)
-        left = np.diag(similar)[out] - np.sum(across * np.linalg.solve(system, across.T).T, 1)
         np.testing.assert_allclose(found.mean[out], mean, atol=1e-9)
+        system = similar[np.ix_(some, some)] + np.diag(noise[some])
+        across = similar[np.ix_(out, some)]
+        left = np.diag(similar)[out] - np.sum(across * np.linalg.solve(system, across.T).T, 1)
         share = np.clip(left / informative[out], 0, 1)
         np.testing.assert_allclose(found.left[out], share, atol=1e-8)
+
+
+def test_a_head_of_some_rows_says_of_left_out_rows_what_it_says_of_new_ones() -> None:
+    cells = [("a", 0, 300), ("a", 1, 300)]
+    bank, new = made_bank(1, cells), made_bank(2, cells)
+    fit = Solver(bank, (KERNEL,), ProcessConfig(exact=200, landmarks=60)).fit(
+        "f", np.arange(len(bank)), KERNEL
+    )
+    assert len(fit.head.chosen) == 200
+    rows = new.rows.astype(np.float32)
+    mean, left = fit.head.predict(
+        KERNEL(rows, bank.rows.astype(np.float32)), KERNEL.informative(rows)
+    )
+    for label in (0, 1):
+        for mine, others in ((fit.mean, mean), (fit.left, left)):
+            apart = mine[bank.labels == label].mean() - others[new.labels == label].mean()
+            assert abs(apart) < 0.25 * others.std()
+            spread = mine[bank.labels == label].std() / others[new.labels == label].std()
+            assert 0.8 < spread < 1.25
+
+
+def test_rows_are_taken_evenly_from_all_cells_whatever_their_order() -> None:
+    bank = made_bank(3, [("a", 0, 500), ("a", 1, 7), ("b", 0, 90)])
+    chosen = bank.evenly(40)
+    labels, names = bank.labels[chosen], bank.domains[chosen]
+    assert int((labels == 1).sum()) == 7  # all there are
+    assert abs(int(((labels == 0) & (names == "a")).sum()) - int((names == "b").sum())) <= 1
+    order = np.random.default_rng(0).permutation(len(bank))
+    again = bank[order].evenly(40)
+    assert sorted(bank.keys[chosen]) == sorted(bank[order].keys[again])
+
+
+def test_a_family_without_fakes_is_refused() -> None:
+    bank = made_bank(4, [("a", 0, 20), ("a", 1, 20)])
+    with pytest.raises(TrainingError, match="0 fakes and 20 reals"):
+        Solver(bank, (KERNEL,), CONFIG).fit("f", np.flatnonzero(bank.labels == 0), KERNEL)
 
 
 def test_domain_by_domain_equals_all_at_once_in_any_order(first: ProcessMember) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -60,6 +61,27 @@ class Bank:
             & (ordered.twin[1:] == ordered.twin[:-1])
         )
         return ordered[np.append(True, ~same)] if len(ordered) else ordered
+
+    def evenly(self, most: int) -> NDArray[np.int64]:
+        """At most `most` rows, as evenly as possible from every cell, in their order.
+
+        A cell is what was learned of one technique of one domain, clean or laundered. Within it
+        rows come by their keys: content hashes, as good as random, and the same whatever was
+        learned first.
+        """
+        if len(self) <= most:
+            return np.arange(len(self))
+        names = (self.domains, self.techniques, self.twin, self.labels)
+        cells = np.zeros(len(self), np.int64)
+        for column in names:
+            _, codes = np.unique(column, return_inverse=True)
+            cells = cells * (int(codes.max()) + 1) + codes
+        order = np.lexsort((self.keys, cells))
+        turn = np.empty(len(self), np.int64)  # place of each row in its own cell
+        starts = np.flatnonzero(np.append(True, cells[order][1:] != cells[order][:-1]))
+        for first, last in pairwise([*starts.tolist(), len(self)]):
+            turn[order[first:last]] = np.arange(last - first)
+        return np.sort(np.lexsort((self.keys, cells, turn))[:most])
 
     def source_classes(self) -> list[tuple[str, str]]:
         """(domain, technique) of the fakes, in order."""

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from deepward.detectors.process.joint import Voice
@@ -25,8 +27,10 @@ class ProcessConfig:
         apart: one head per family of fakes; otherwise one for all.
         looks: ways a head may look, each a choice of the statistics; every head takes the one
             that tells its fakes best when they are left out. Without any, all look at everything.
-        exact: rows up to which heads are fitted on all of them; a larger bank is lifted.
-        landmarks: rows that a larger bank is lifted on.
+        exact: rows that a head is fitted on at most, evenly from every cell; a solve of n rows
+            takes n³ steps and 16 n² bytes.
+        landmarks: rows of a head that its certainty rests on.
+        tried: rows on which ways to look, and families for new fakes, are tried.
         certainty: exponent of the certainty by which a head is weighed at a sample; 0 hears every
             head everywhere, more than 1 leaves what is unlike a head's rows to others sooner.
         share: of the training time; closed forms need none.
@@ -43,8 +47,9 @@ class ProcessConfig:
     directions: int = 512
     apart: bool = True
     looks: tuple[tuple[str, ...], ...] = ()
-    exact: int = 4096
-    landmarks: int = 2048
+    exact: int = 8192
+    landmarks: int = 1024
+    tried: int = 1536
     certainty: float = 1.0
     share: float = 0.0
     kind: str = "process"
@@ -59,11 +64,13 @@ class Settled:
         looks: of each head, an index of the ways to look.
         voices: of each head.
         bound: share of variance left that is still familiar.
+        alphas: (F, B) weights of all rows of the bank in each head; None in older files.
     """
 
     looks: tuple[int, ...]
     voices: tuple[Voice, ...]
     bound: float
+    alphas: NDArray[np.float64] | None = None
 
     def tensor(self) -> Tensor:
         """(F + 1, 5): look, slope, offset, auc and prior of each head; the bound first."""
@@ -74,9 +81,12 @@ class Settled:
         return list(zip(self.looks, self.voices, strict=True))
 
     @classmethod
-    def of(cls, tensor: Tensor) -> "Settled":
-        """Reads what `tensor` gave."""
+    def of(cls, tensor: Tensor, alphas: Tensor | None = None) -> "Settled":
+        """Reads what `tensor` gave, and `alphas`."""
         bound, *rows = tensor.tolist()
         return cls(
-            tuple(int(row[0]) for row in rows), tuple(Voice(*row[1:]) for row in rows), bound[0]
+            tuple(int(row[0]) for row in rows),
+            tuple(Voice(*row[1:]) for row in rows),
+            bound[0],
+            None if alphas is None else alphas.numpy(),
         )

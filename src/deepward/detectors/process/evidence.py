@@ -25,7 +25,7 @@ def evidence_map(member: "ProcessMember", sample: NDArray[Any]) -> NDArray[np.fl
     if loudest < 0:  # none speaks for fake: show the one that is least sure of real
         loudest = int(np.argmax([v.slope for v in member.voices]))
     head, voice = member.heads[loudest], member.voices[loudest]
-    support = head.weighed(member.support)
+    support = member.support[head.chosen]
     gradient = head.kernel.mean_gradient(row[0], support, head.alpha) * np.float32(voice.slope)
     maps = [cells for _, cells in member.frame.places(described, gradient)]
     side = max(max(cells.shape) for cells in maps)

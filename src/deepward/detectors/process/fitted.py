@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from deepward.detectors.descriptions import Descriptions
 from deepward.detectors.process.bank import Bank
 from deepward.detectors.process.config import ProcessConfig, Settled
-from deepward.detectors.process.dense import DenseBank
 from deepward.detectors.process.frame import Frame
 from deepward.detectors.process.head import Head
 from deepward.detectors.process.joint import Voice, fit_voice, join
 from deepward.detectors.process.kernel import Kernel
-from deepward.detectors.process.lift import LiftedBank
+from deepward.detectors.process.solver import Fit, Solver
 
 __all__ = ["FittedHeads"]
 
@@ -47,26 +46,30 @@ class FittedHeads:
 
     # -- learning ---------------------------------------------------------------------------------
 
-    @cached_property
-    def settled(self) -> Settled:
-        """How each head looks and is heard, and what is familiar: from leaving groups out."""
-        if self.stored is not None:
-            return self.stored
-        looks, voices, lefts = [], [], []
-        for family in self.names:
-            tried = [self._try(family, look) for look in range(len(self._kernels))]
-            best = int(np.argmax([voice.auc for voice, _ in tried]))
-            looks.append(best)
-            voices.append(tried[best][0])
-            lefts.append(tried[best][1])
-        left = np.min(lefts, axis=0)[~self.bank.twin]
-        bound = max(float(np.quantile(left, FAMILIAR)), 1e-9)
-        return Settled(tuple(looks), tuple(voices), bound)
-
     @property
     def names(self) -> tuple[str, ...]:
         """Families, in order."""
         return tuple(sorted(set(self.families.values())))
+
+    @cached_property
+    def settled(self) -> Settled:
+        """How each head looks, weighs its rows and is heard, and what is familiar."""
+        if self.stored is not None and self.stored.alphas is not None:
+            return self.stored
+        voices = tuple(_voice_of(self.bank, fit) for fit in self.fits)
+        left = np.min([fit.left for fit in self.fits], axis=0)[~self.bank.twin]
+        bound = max(float(np.quantile(left, FAMILIAR)), 1e-9)
+        alphas = np.zeros((len(voices), len(self.bank)))
+        for row, fit in zip(alphas, self.fits, strict=True):
+            row[fit.head.chosen] = fit.head.alpha
+        return Settled(self.looks, voices, bound, alphas)
+
+    @cached_property
+    def looks(self) -> tuple[int, ...]:
+        """Of each family, the way to look that tells its fakes best when they are left out."""
+        if self.stored is not None:
+            return self.stored.looks
+        return tuple(self._best_look(family) for family in self.names)
 
     @property
     def voices(self) -> tuple[Voice, ...]:
@@ -79,12 +82,36 @@ class FittedHeads:
         return self.settled.bound
 
     @cached_property
+    def fits(self) -> tuple[Fit, ...]:
+        """Of each family, its head and what is said of the bank without each row's group."""
+        pairs = [(f, self._kernels[i]) for f, i in zip(self.names, self.looks, strict=True)]
+        self._solver.prepare([kernel for _, kernel in pairs])
+        return tuple(self._solver.fit(f, self._rows_of(f), kernel) for f, kernel in pairs)
+
+    @cached_property
     def heads(self) -> tuple[Head, ...]:
         """One per family, in the order of names."""
+        if self.stored is None or self.stored.alphas is None:
+            return tuple(fit.head for fit in self.fits)
         return tuple(
-            self._head(family, look)
-            for family, look in zip(self.names, self.settled.looks, strict=True)
+            self._solver.recalled(family, self._rows_of(family), self._kernels[look], alphas)
+            for family, look, alphas in zip(self.names, self.looks, self.stored.alphas, strict=True)
         )
+
+    def tried(self, family: str) -> tuple[Bank, Head]:
+        """A few rows and a head on them, looking at everything: to find what is like its family."""
+        solver, rows = self._solver.few(self._rows_of(family))
+        return solver.bank, solver.fit(family, rows, self.kernel).head
+
+    def _best_look(self, family: str) -> int:
+        if len(self._kernels) == 1:
+            return 0
+        solver, rows = self._solver.few(self._rows_of(family))
+        solver.prepare(self._kernels)
+        found = [
+            _voice_of(solver.bank, solver.fit(family, rows, kernel)).auc for kernel in self._kernels
+        ]
+        return int(np.argmax(found))
 
     @cached_property
     def _kernels(self) -> tuple[Kernel, ...]:
@@ -95,43 +122,14 @@ class FittedHeads:
         return tuple(self.kernel.only([n in look for n in owner]) for look in self.config.looks)
 
     @cached_property
-    def _held(self) -> dict[tuple[str, int], Head]:
-        return {}
-
-    def _head(self, family: str, look: int) -> Head:
-        if (family, look) not in self._held:
-            self._held[family, look] = self.fitted(family, self._kernels[look])
-        return self._held[family, look]
-
-    def fitted(self, family: str, kernel: Kernel) -> Head:
-        config = self.config
-        return self._rows.fit(family, self._rows_of(family), config.noise, config.most, kernel)
-
-    @cached_property
-    def _rows(self) -> DenseBank | LiftedBank:
-        """The bank as heads are fitted on it: exactly, or on landmarks where it is large."""
-        if len(self.bank) > self.config.exact:
-            return LiftedBank(self.bank, self.config.landmarks)
-        return DenseBank(self.bank, self._kernels)
+    def _solver(self) -> Solver:
+        return Solver(self.bank, self._kernels, self.config)
 
     def _rows_of(self, family: str) -> NDArray[np.int64]:
         """A family's fakes and all reals, as indices of the bank."""
         classes = zip(self.bank.domains.tolist(), self.bank.techniques.tolist(), strict=True)
         mine = np.array([self.families.get(key) == family for key in classes])
         return np.flatnonzero(np.where(self.bank.labels == 1, mine, True))
-
-    def _try(self, family: str, look: int) -> tuple[Voice, Doubles]:
-        """A head's voice through one way to look, and what is left of each row's variance."""
-        mean, left, chosen = self.leave_out(self._head(family, look))
-        part = self.bank[chosen]
-        cells = np.char.add(part.domains, np.where(part.twin, " laundered", ""))
-        return fit_voice(mean[chosen], part.labels, cells), left
-
-    def leave_out(self, head: Head) -> tuple[Doubles, Doubles, NDArray[np.int64]]:
-        """(B,) means and shares of variance left, left out where the head has the row; its rows."""
-        rows = self.bank.rows.astype(np.float32)
-        mean, left = self._rows.leave_out(head, head.kernel.informative(rows))
-        return mean, left, head.chosen
 
     def say(self, rows: NDArray[np.float32]) -> tuple[Doubles, Doubles]:
         """Means and shares of variance left of every head, (F, N) each."""
@@ -158,5 +156,12 @@ class FittedHeads:
 
     @cached_property
     def support(self) -> NDArray[np.float32]:
-        """Rows that similarities are taken with: the bank's, or its landmarks."""
-        return self.bank.rows[self._rows.landmarks].astype(np.float32)
+        """Rows that similarities are taken with: the bank's."""
+        return self.bank.rows.astype(np.float32)
+
+
+def _voice_of(bank: Bank, fit: Fit) -> Voice:
+    """How a head is heard, from what it says of its own rows when they are left out."""
+    part = bank[fit.head.chosen]
+    cells = np.char.add(part.domains, np.where(part.twin, " laundered", ""))
+    return fit_voice(fit.mean[fit.head.chosen], part.labels, cells)

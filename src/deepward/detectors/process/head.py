@@ -3,10 +3,13 @@
 Targets are +1 and -1. With C = K + noise, the posterior mean is k'C⁻¹y and the variance
 k(x, x) - k'C⁻¹k (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, 2.2). What
 a fit without a group of rows would say of them follows without fitting again: the mean is y less
-([C⁻¹]gg)⁻¹[C⁻¹y]g, the covariance ([C⁻¹]gg)⁻¹ (the same, 5.4.2, for groups).
+([C⁻¹]gg)⁻¹[C⁻¹y]g (the same, 5.4.2, for groups).
+
+The mean rests on all rows of a head, for what tells fakes lies in the last of them; the variance,
+which says only how far everything known is, on a few of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,23 +17,70 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.linalg.lapack import dpotri
+from scipy.linalg.lapack import dtrtri
 
 from deepward.detectors.process.bank import Bank
 from deepward.detectors.process.kernel import Kernel
 from deepward.errors import TrainingError
 
 __all__ = [
+    "Certainty",
     "Head",
-    "LeftOut",
-    "cell_names",
     "cell_weights",
-    "fit_head",
+    "factor_of",
     "leave_groups_out",
     "refuse_one_label",
 ]
 
 Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """How much of the prior variance some rows of a head leave.
+
+    Attributes:
+        chosen: (V,) rows, as indices of the bank.
+        lower: (V, V) Cholesky factor of their C.
+    """
+
+    chosen: NDArray[np.int64]
+    lower: Doubles
+
+    def left(self, similar: NDArray[Any], informative: Doubles, constant: float) -> Doubles:
+        """Share of the prior variance that is left, (N,) in [0, 1].
+
+        Args:
+            similar: (N, B) kernel between samples and all rows of the bank.
+            informative: (N,) `Kernel.informative` of the samples.
+            constant: variance of the level that all rows share; any rows make it known.
+        """
+        mine = similar[:, self.chosen].astype(np.float64)
+        solved = solve_triangular(self.lower, mine.T, lower=True, check_finite=False)
+        return _share(informative + constant - (solved * solved).sum(0), informative)
+
+    def left_out(
+        self, similar: NDArray[Any], groups: NDArray[Any], informative: Doubles, constant: float
+    ) -> Doubles:
+        """`left` of all rows of the bank, (B,), each by the rows of other groups.
+
+        Without g the precision is C⁻¹ - C⁻¹[:, g] ([C⁻¹]gg)⁻¹ C⁻¹[g, :].
+
+        Args:
+            similar: (B, V) kernel between all rows of the bank and the chosen.
+            groups: (B,).
+            informative: (B,).
+            constant: as of `left`.
+        """
+        near = similar.T.astype(np.float64)  # (V, B)
+        weights = cho_solve((self.lower, True), near, check_finite=False)  # C⁻¹k
+        known = (near * weights).sum(0)
+        inverse = _inverse_factor(self.lower.copy(order="F"))
+        for rows, members in _shared_groups(groups, self.chosen):
+            block = inverse[:, members].T @ inverse[:, members]
+            part = weights[np.ix_(members, rows)]
+            known[rows] -= (part * np.linalg.solve(block, part)).sum(0)
+        return _share(informative + constant - known, informative)
 
 
 @dataclass(frozen=True)
@@ -41,17 +91,15 @@ class Head:
         family: its name.
         chosen: (M,) its rows, as indices of the bank.
         alpha: (M,) C⁻¹y.
-        lower: (M, M) Cholesky factor of C.
-        noise: (M,).
         kernel: through which it looks.
+        certainty: what its rows leave open.
     """
 
     family: str
     chosen: NDArray[np.int64]
     alpha: Doubles
-    lower: Doubles
-    noise: Doubles
     kernel: Kernel
+    certainty: Certainty
 
     def predict(self, similar: NDArray[Any], informative: Doubles) -> tuple[Doubles, Doubles]:
         """Posterior mean (N,), and the share of the prior variance that is left, (N,) in [0, 1].
@@ -60,28 +108,8 @@ class Head:
             similar: (N, B) its kernel between samples and all rows of the bank.
             informative: (N,) `Kernel.informative` of the samples.
         """
-        mine = similar[:, self.chosen].astype(np.float64)
-        solved = solve_triangular(self.lower, mine.T, lower=True, check_finite=False)
-        # The shared level is known to any head with rows; what is left is what the parts say.
-        left = informative + self.kernel.constant - (solved * solved).sum(0)
-        return mine @ self.alpha, np.clip(left / np.maximum(informative, 1e-12), 0.0, 1.0)
-
-    def weighed(self, support: NDArray[Any]) -> NDArray[Any]:
-        """The rows that `alpha` weighs, of those that `predict` is given similarities with."""
-        return support[self.chosen]
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What fits without each row's group say of it: (M,) mean and share of variance left."""
-
-    mean: Doubles
-    left: Doubles
-
-
-def cell_names(bank: Bank) -> NDArray[np.str_]:
-    """Domain and technique of each row, (N,)."""
-    return np.char.add(np.char.add(bank.domains.astype(str), "\n"), bank.techniques.astype(str))
+        mean = similar[:, self.chosen].astype(np.float64) @ self.alpha
+        return mean, self.certainty.left(similar, informative, self.kernel.constant)
 
 
 def cell_weights(bank: Bank, most: float) -> Doubles:
@@ -91,7 +119,7 @@ def cell_weights(bank: Bank, most: float) -> Doubles:
         bank: rows of one head.
         most: largest weight: few rows of a cell are not believed without limit.
     """
-    names = cell_names(bank)
+    names = np.char.add(np.char.add(bank.domains.astype(str), "\n"), bank.techniques.astype(str))
     weights = np.zeros(len(bank))
     for label in (0, 1):
         mine = bank.labels == label
@@ -116,64 +144,65 @@ def refuse_one_label(family: str, labels: NDArray[np.int64]) -> None:
         )
 
 
-def fit_head(
-    family: str,
-    bank: Bank,
-    similar: Doubles,
-    chosen: NDArray[np.int64],
-    noise: float,
-    most: float,
-    kernel: Kernel,
-) -> Head:
-    """Fits a head on some rows of a bank.
-
-    Args:
-        family: its name.
-        bank: all rows.
-        similar: (B, B) kernel among all rows of the bank.
-        chosen: rows to fit on; both labels.
-        noise: variance of a row of weight 1.
-        most: largest weight of a row.
-        kernel: that made `similar`.
+def factor_of(family: str, similar: Doubles, noise: Doubles) -> Doubles:
+    """Lower Cholesky factor of kernel and noise, (M, M), in the memory of `similar`.
 
     Raises:
-        TrainingError: one of the labels is missing, or the system cannot be solved.
+        TrainingError: the system cannot be solved.
     """
-    part = bank[chosen]
-    refuse_one_label(family, part.labels)
-    each = noise / cell_weights(part, most)
-    system = similar[np.ix_(chosen, chosen)]
-    system[np.diag_indices_from(system)] += each
+    system = similar.T  # symmetric: seen by columns, it is factored where it lies
+    system[np.diag_indices_from(system)] += noise
     try:
-        lower = cholesky(system, lower=True, overwrite_a=True, check_finite=False)
+        found: Doubles = cholesky(system, lower=True, overwrite_a=True, check_finite=False)
     except np.linalg.LinAlgError as error:
         raise TrainingError(f"The head of {family!r} cannot be solved: {error}.") from error
-    targets = 2.0 * part.labels - 1.0
-    return Head(family, chosen, cho_solve((lower, True), targets), lower, each, kernel)
+    return found
 
 
 def leave_groups_out(
-    head: Head, groups: Sequence[Any], targets: Doubles, informative: Doubles
-) -> LeftOut:
-    """Predictions of each row by the fit without its group, in closed form.
+    lower: Doubles, alpha: Doubles, groups: Sequence[Any] | NDArray[Any], targets: Doubles
+) -> Doubles:
+    """What the fit without each row's group says of it, (M,), in closed form.
 
     Args:
-        head: fitted.
-        groups: (M,) group of each row of the head.
-        targets: (M,) -1 or 1.
-        informative: (M,) `Kernel.informative` of its rows.
+        lower: (M, M) factor of C; its memory is used up.
+        alpha: (M,) C⁻¹y.
+        groups: (M,) group of each row.
+        targets: (M,) y.
     """
-    inverse, status = dpotri(head.lower, lower=True)
+    inverse = _inverse_factor(lower)
+    mean = np.empty(len(targets))
+    everything = np.arange(len(targets))
+    for rows, members in _shared_groups(np.asarray(groups), everything):
+        block = inverse[:, members].T @ inverse[:, members]
+        mean[rows] = targets[rows] - np.linalg.solve(block, alpha[members])
+    return mean
+
+
+def _inverse_factor(lower: Doubles) -> Doubles:
+    """L⁻¹ in the memory of L where that lies by columns; C⁻¹ is its square."""
+    inverse, status = dtrtri(lower, lower=1, overwrite_c=1)
     assert status == 0, "a Cholesky factor can be inverted"
-    names, index = np.unique(np.asarray(groups), return_inverse=True)
+    found: Doubles = inverse
+    return found
+
+
+def _shared_groups(
+    groups: NDArray[Any], chosen: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Of each group with chosen rows: its rows, and the places of the chosen ones in `chosen`."""
+    _, index = np.unique(groups, return_inverse=True)
+    place = np.full(len(groups), -1)
+    place[chosen] = np.arange(len(chosen))
     order = np.argsort(index, kind="stable")
-    starts = np.searchsorted(index[order], np.arange(len(names) + 1))
-    mean, left = np.empty(len(targets)), np.empty(len(targets))
+    starts = np.searchsorted(index[order], np.arange(index.max(initial=-1) + 2))
     for first, last in pairwise(starts.tolist()):
         rows = np.sort(order[first:last])
-        block = inverse[np.ix_(rows, rows)]
-        block = np.tril(block) + np.tril(block, -1).T
-        covariance = np.linalg.inv(block)
-        mean[rows] = targets[rows] - covariance @ head.alpha[rows]
-        left[rows] = np.diag(covariance) - head.noise[rows]
-    return LeftOut(mean, np.clip(left / np.maximum(informative, 1e-12), 0.0, 1.0))
+        members = place[rows]
+        members = members[members >= 0]
+        if len(members):
+            yield rows, members
+
+
+def _share(left: Doubles, informative: Doubles) -> Doubles:
+    return np.clip(left / np.maximum(informative, 1e-12), 0.0, 1.0)

@@ -121,13 +121,23 @@ class ProcessMember(FittedHeads):
             return technique or domain
         if not len(reals):
             reals = self.bank[self.bank.labels == 0]
-        heads = [self.fitted(name, self.kernel) for name in self.names]
         said = []
-        for part in (fakes, reals):
-            rows = part.rows.astype(np.float32)
-            seen = self.kernel(rows, self.support), self.kernel.informative(rows)
-            said.append(np.array([head.predict(*seen)[0] for head in heads]))
-        return choose_family(domain, technique, said[0], said[1], self.names)
+        for name in self.names:
+            few, head = self.tried(name)
+            support = few.rows.astype(np.float32)
+            pair = []
+            for part in (fakes, reals):
+                rows = part.rows.astype(np.float32)
+                seen = self.kernel(rows, support), self.kernel.informative(rows)
+                pair.append(head.predict(*seen)[0])
+            said.append(pair)
+        return choose_family(
+            domain,
+            technique,
+            np.array([fake for fake, _ in said]),
+            np.array([real for _, real in said]),
+            self.names,
+        )
 
     # -- judging ----------------------------------------------------------------------------------
 
@@ -140,7 +150,7 @@ class ProcessMember(FittedHeads):
         means, left = self.say(rows)
         logits, firm, speaking = self.joined(means, left)
         domains = sorted(set(self.bank.domains.tolist()))
-        near = self._rows.landmarks[self.kernel(rows, self.support).argmax(1)]
+        near = self.kernel(rows, self.support).argmax(1)
         return Judgement(
             logits=logits,
             unfamiliarity=left.min(0) / self.bound,
@@ -161,8 +171,9 @@ class ProcessMember(FittedHeads):
 
     def unseen(self) -> Unseen:
         """Leave-one-group-out log-odds of every row of the bank."""
-        found = [self.leave_out(head) for head in self.heads]
-        logits, firm, _ = self.joined(*(np.array([part[i] for part in found]) for i in (0, 1)))
+        logits, firm, _ = self.joined(
+            np.array([fit.mean for fit in self.fits]), np.array([fit.left for fit in self.fits])
+        )
         bank = self.bank
         return Unseen(bank.keys, logits, firm, bank.labels, bank.domains, bank.groups, bank.twin)
 
@@ -184,6 +195,8 @@ class ProcessMember(FittedHeads):
         classes = "\n".join(f"{d}\t{t}\t{f}" for (d, t), f in sorted(self.families.items()))
         named["families"] = torch.from_numpy(np.frombuffer(classes.encode(), np.uint8).copy())
         named["settled"] = self.settled.tensor()
+        if self.settled.alphas is not None:
+            named["alphas"] = torch.from_numpy(self.settled.alphas)
         return named | self.bank.tensors()
 
     @classmethod
@@ -208,7 +221,7 @@ class ProcessMember(FittedHeads):
         text = bytes(state["families"].numpy()).decode()
         classes = [line.split("\t") for line in text.splitlines()]
         families = {(d, t): f for d, t, f in classes}
-        stored = Settled.of(state["settled"])
+        stored = Settled.of(state["settled"], state.get("alphas"))
         bank = Bank.restore(state)
         return cls(config, frame, kernel, bank, families, descriptions, stored)
 
