@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from deepward.errors import EvaluationError
-from deepward.metrics.thresholds import domain_thresholds
+from deepward.metrics.thresholds import domain_levels, domain_thresholds
 
 
 def of_one_domain(reals: ArrayLike, rate: float) -> float:
@@ -43,3 +43,39 @@ def test_every_domain_has_its_own_and_those_with_few_reals_one_together() -> Non
     assert found == {
         name: np.nextafter(v, 1) for name, v in (("a", 0.2), ("b", 0.6), ("(few)", 0.4))
     }
+
+
+def test_each_domain_is_held_to_what_its_own_reals_need() -> None:
+    generator = np.random.default_rng(0)
+    low, high = generator.normal(0, 1, 200), generator.normal(5, 1, 100)
+    domains = np.repeat(["low", "high"], [200, 100])
+    scores = np.r_[low, high]
+    found = domain_levels(scores, domains, domains, domains, 0.05)
+    assert found == domain_thresholds(scores, domains, 0.05)
+
+
+def test_reals_near_another_domain_than_their_own_cause_no_more_alarms_than_stated() -> None:
+    for seed in range(20):
+        generator = np.random.default_rng(seed)
+        draw = generator.random
+        domains = np.repeat(["a", "b", "c"], [150, 80, 40])
+        centres = dict(zip("abc", generator.normal(0, 4, 3), strict=True))
+        scores = np.array([centres[d] for d in domains]) + generator.normal(0, 1, len(domains))
+        nearest = np.where(
+            generator.random(len(domains)) < 0.7, domains, generator.choice([*"abcd"])
+        )
+        cells = np.char.add(domains, np.where(draw(270) < 0.5, "", " laundered"))
+        levels = domain_levels(scores, domains, cells, nearest, 0.05)
+        called = scores >= np.array([levels[name] for name in nearest])
+        for cell in set(cells.tolist()):
+            if (cells == cell).sum() >= 19:
+                assert called[cells == cell].mean() <= 0.075
+        one = max(domain_thresholds(scores, cells, 0.05).values())
+        assert max(levels.values()) <= one  # never stricter than one threshold for all
+
+
+def test_a_domain_with_too_few_reals_takes_the_highest_level() -> None:
+    scores = np.r_[np.linspace(0, 1, 50), np.linspace(3, 4, 50), 0.5]
+    domains = np.repeat(["a", "b", "few"], [50, 50, 1])
+    levels = domain_levels(scores, domains, domains, domains, 0.05)
+    assert levels["few"] == levels["b"] > levels["a"]

@@ -20,6 +20,7 @@ from deepward.detectors.protocol import (
     Samples,
     Stage,
     Unseen,
+    shared_rows,
 )
 from deepward.detectors.statistics import STATISTICS, Statistic
 
@@ -49,4 +50,5 @@ __all__ = [
     "fit_familiarity",
     "load_detector",
     "save_detector",
+    "shared_rows",
 ]

@@ -1,7 +1,7 @@
 """A detector: members, how they are weighed, and how a probability becomes a verdict."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from deepward.detectors.config import DetectorConfig
 from deepward.detectors.decision import Decision, Finding
 from deepward.detectors.familiarity import Familiarity
-from deepward.detectors.protocol import Judgement, Member
+from deepward.detectors.protocol import Judgement, Member, Unseen, shared_rows
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["Combination", "Detector", "Predictions"]
@@ -24,17 +24,34 @@ _CELLS = 8  # of a map by occlusion, along and across
 
 @dataclass(frozen=True)
 class Combination:
-    """The calibrated sum of the members: P(fake) = sigmoid(sum of weight x logit, plus bias)."""
+    """The calibrated sum of the members: P(fake) = sigmoid(sum of weight x logit, plus bias).
+
+    Attributes:
+        weights: of the members' logits.
+        bias: added to their sum.
+        levels: log-odds that reals near each known domain reach; taken off, so that one threshold
+            suits them all. What is near none of them has the highest taken off.
+    """
 
     weights: Mapping[str, float]
     bias: float
+    levels: Mapping[str, float] = field(default_factory=dict)
 
-    def logit(self, members: Mapping[str, Doubles]) -> Doubles:
-        """Calibrated log-odds of fake, (N,)."""
-        total = np.full(len(next(iter(members.values()))), self.bias)
+    def logit(self, members: Mapping[str, Doubles], nearest: NDArray[Any] | None = None) -> Doubles:
+        """Calibrated log-odds of fake, (N,).
+
+        Args:
+            members: their logits, (N,) each.
+            nearest: (N,) names of the known domains that are nearest.
+        """
+        total: Doubles = np.full(len(next(iter(members.values()))), self.bias)
         for name in sorted(self.weights):  # in one order, so that sums agree to the last bit
             total = total + self.weights[name] * members[name]
-        return total
+        if not self.levels:
+            return total
+        highest = max(self.levels.values())
+        names = [""] * len(total) if nearest is None else nearest.tolist()
+        return total - np.array([self.levels.get(name, highest) for name in names], np.float64)
 
 
 @dataclass(frozen=True)
@@ -135,15 +152,15 @@ class Detector:
         judged = {name: member.judge(batch) for name, member in self.members.items()}
         logits = {name: said.logits for name, said in judged.items()}
         firm = {n: said.logits if said.firm is None else said.firm for n, said in judged.items()}
-        total = self.combination.logit(logits)
         family, nearest = _families(judged, len(batch))
+        total = self.combination.logit(logits, nearest)
         return Predictions(
             probability=np.asarray(expit(total), np.float64),
             logit=total,
             unfamiliarity=self._unfamiliarity(judged, batch),
             control=self.control.judge(batch).logits,
             members=logits,
-            firm=np.asarray(expit(self.combination.logit(firm)), np.float64),
+            firm=np.asarray(expit(self.combination.logit(firm, nearest)), np.float64),
             family=family,
             nearest=nearest,
         )
@@ -159,6 +176,25 @@ class Detector:
         empty, names = np.zeros(0), np.zeros(0, np.str_)
         members = dict.fromkeys(self.members, empty)
         return Predictions(empty, empty, empty, empty, members, empty, names, names)
+
+    def unseen(self) -> Unseen | None:
+        """Its log-odds of all that its members were fitted on, by fits without it.
+
+        None where a member cannot say.
+        """
+        found = {name: member.unseen() for name, member in self.members.items()}
+        known = {name: rows for name, rows in found.items() if rows is not None}
+        if len(known) < len(found):
+            return None
+        shared = shared_rows(known)
+        first = next(iter(shared.values()))
+        logits = {name: rows.logits for name, rows in shared.items()}
+        firm = {name: rows.firm for name, rows in shared.items()}
+        return replace(
+            first,
+            logits=self.combination.logit(logits, first.nearest),
+            firm=self.combination.logit(firm, first.nearest),
+        )
 
     def evidence(self, image: Image) -> NDArray[np.float32]:
         """Where the evidence for fake lies: (H, W) in [0, 1]; 0.5 is the threshold.

@@ -25,7 +25,7 @@ from deepward.files import atomic_folder, canonical_json, recover, sha256_bytes,
 
 __all__ = ["FORMAT", "load_detector", "save_detector"]
 
-FORMAT = 2
+FORMAT = 3
 _AGAIN = "Train it again (`deepward train`), or restore it from a copy."
 _MAIN = "model"
 # How files of format 1, which did not say, were made.
@@ -69,6 +69,7 @@ def save_detector(detector: Detector, folder: Path) -> None:
         "combination": {
             "weights": dict(detector.combination.weights),
             "bias": detector.combination.bias,
+            "levels": dict(detector.combination.levels),
         },
         "decision": asdict(detector.decision),
         "lineage": detector.lineage,

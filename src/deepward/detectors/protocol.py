@@ -5,7 +5,7 @@ room asks of which kind a member is.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -17,7 +17,16 @@ from deepward.detectors.descriptions import Descriptions
 from deepward.learning.continual.strategy import Strategy
 from deepward.progress import Progress
 
-__all__ = ["Budget", "Judgement", "Member", "MemberConfig", "Samples", "Stage", "Unseen"]
+__all__ = [
+    "Budget",
+    "Judgement",
+    "Member",
+    "MemberConfig",
+    "Samples",
+    "Stage",
+    "Unseen",
+    "shared_rows",
+]
 
 Sample = NDArray[Any]  # a decoded picture, (H, W, 3) uint8 RGB; sounds and clips come beside it
 
@@ -120,6 +129,8 @@ class Unseen:
         labels: (N,) 0 or 1.
         domains, groups: (N,).
         twin: (N,) the sample was laundered.
+        nearest: (N,) the known domain that is nearest, its own group left out; "" where a member
+            cannot tell.
     """
 
     keys: NDArray[Any]
@@ -129,6 +140,29 @@ class Unseen:
     domains: NDArray[Any]
     groups: NDArray[Any]
     twin: NDArray[np.bool_]
+    nearest: NDArray[Any]
+
+
+def shared_rows(judged: Mapping[str, Unseen]) -> dict[str, Unseen]:
+    """What all members say of the same samples, in the same order; the nearest as one knows it."""
+    places = {
+        name: {
+            key: i
+            for i, key in enumerate(
+                zip(u.domains.tolist(), u.keys.tolist(), u.twin.tolist(), strict=True)
+            )
+        }
+        for name, u in judged.items()
+    }
+    common = sorted(set.intersection(*(set(p) for p in places.values())))
+    found = {}
+    for name, unseen in judged.items():
+        rows = np.array([places[name][key] for key in common], np.int64)
+        found[name] = replace(unseen, **{k: v[rows] for k, v in vars(unseen).items()})
+    nearest = next((u.nearest for u in found.values() if (u.nearest != "").any()), None)
+    if nearest is not None:
+        found = {name: replace(unseen, nearest=nearest) for name, unseen in found.items()}
+    return found
 
 
 class MemberConfig(Protocol):

@@ -21,11 +21,12 @@ from deepward.detectors import (
     Familiarity,
     Member,
     Unseen,
+    shared_rows,
 )
 from deepward.errors import EvaluationError, TrainingError
 from deepward.metrics.binary import binary_metrics
 from deepward.metrics.calibration import fit_temperature
-from deepward.metrics.thresholds import domain_thresholds
+from deepward.metrics.thresholds import domain_levels, domain_thresholds
 
 __all__ = ["assemble", "combine", "importance"]
 
@@ -43,8 +44,9 @@ def assemble(
 ) -> Detector:
     """Joins members into a detector.
 
-    The threshold is the highest that any known domain needs, clean or laundered, for the stated
-    rate. The lineage keeps each domain's need and the metrics on samples that no fit had seen.
+    Log-odds are taken relative to what reals near the same known domain reach, so that one
+    threshold holds the stated rate of false alarms on each of them, clean or laundered. The lineage
+    keeps each domain's need and the metrics on samples that no fit had seen.
 
     Raises:
         TrainingError: no member can say what it makes of samples it has not seen, or there are too
@@ -55,20 +57,25 @@ def assemble(
     if len(judged) < len(members):
         missing = ", ".join(sorted(set(members) - set(judged)))
         raise TrainingError(f"No predictions of unseen samples are known of {missing}.")
-    shared = _shared(judged)
+    shared = shared_rows(judged)
     first = next(iter(shared.values()))
+    _refuse_one_label(first.labels)
     weights = importance(first.labels, first.domains)
     logits = {name: unseen.logits for name, unseen in shared.items()}
     combination = combine(logits, first.labels, weights)
+    levels = _levels(combination.logit(logits), first, false_positive_rate)
+    combination = replace(combination, levels=levels)
     clean = ~first.twin
-    joined = combination.logit(logits)
+    joined = combination.logit(logits, first.nearest)
     calibration = fit_temperature(joined[clean], first.labels[clean], balanced=True)
     combination = Combination(
         {name: w / calibration.temperature for name, w in combination.weights.items()},
         combination.bias / calibration.temperature + calibration.bias,
+        {name: level / calibration.temperature for name, level in levels.items()},
     )
-    joined = combination.logit(logits)
-    decision, needs = _decide_on(joined, first, false_positive_rate)
+    joined = combination.logit(logits, first.nearest)
+    meet = calibration.bias if levels else None
+    decision, needs = _decide_on(joined, first, false_positive_rate, meet)
     metrics = binary_metrics(
         first.labels[clean], expit(joined[clean]), decision.threshold, first.groups[clean]
     )
@@ -133,41 +140,49 @@ def combine(
     return Combination(weights, float(found[-1]))
 
 
-def _shared(judged: Mapping[str, Unseen]) -> dict[str, Unseen]:
-    """The same samples, in the same order, of every member."""
-    places = {
-        name: {
-            (domain, key, twin): i
-            for i, (domain, key, twin) in enumerate(
-                zip(u.domains.tolist(), u.keys.tolist(), u.twin.tolist(), strict=True)
-            )
-        }
-        for name, u in judged.items()
-    }
-    common = sorted(set.intersection(*(set(p) for p in places.values())))
-    found = {}
-    for name, unseen in judged.items():
-        rows = np.array([places[name][key] for key in common], np.int64)
-        found[name] = replace(unseen, **{k: v[rows] for k, v in vars(unseen).items()})
-    labels = next(iter(found.values())).labels
+def _refuse_one_label(labels: NDArray[np.int64]) -> None:
     counts = [int((labels == label).sum()) for label in (0, 1)]
     if min(counts) < 1:
         raise TrainingError(
             f"{counts[0]} real and {counts[1]} fake samples were held out: both are needed to "
             "calibrate a detector."
         )
-    return found
 
 
-def _decide_on(logits: Doubles, rows: Unseen, rate: float) -> tuple[Decision, dict[str, float]]:
+def _cells(rows: Unseen, chosen: NDArray[np.bool_]) -> NDArray[np.str_]:
+    """Domain of each row, clean and laundered apart."""
+    twins = np.where(rows.twin[chosen], " laundered", "")
+    return np.char.add(rows.domains[chosen].astype(str), twins)
+
+
+def _levels(logits: Doubles, rows: Unseen, rate: float) -> dict[str, float]:
+    """What reals near each domain reach; nothing where no member tells what is near."""
     real = rows.labels == 0
-    scores, names = expit(logits[real]), rows.domains[real].astype(str)
-    twins = np.where(rows.twin[real], " laundered", "")
-    cells = np.char.add(names, twins)
+    if not (rows.nearest[real] != "").any():
+        return {}
+    try:
+        found = domain_levels(
+            logits[real], rows.domains[real], _cells(rows, real), rows.nearest[real], rate
+        )
+    except EvaluationError as error:
+        raise TrainingError(str(error)) from None
+    highest = max(found.values())  # of those that have fakes alone, and none is near to
+    return {name: found.get(name, highest) for name in sorted(set(rows.domains.astype(str).tolist()))}
+
+
+def _decide_on(
+    logits: Doubles, rows: Unseen, rate: float, meet: float | None
+) -> tuple[Decision, dict[str, float]]:
+    """The threshold, and what reals of each cell need.
+
+    It is where the levels meet; without levels, the highest need.
+    """
+    real = rows.labels == 0
+    scores, cells = expit(logits[real]), _cells(rows, real)
     try:
         needs = dict(domain_thresholds(scores, cells, rate))
         low = domain_thresholds(scores, cells, min(2 * rate, 0.5))
     except EvaluationError as error:
         raise TrainingError(str(error)) from None
-    threshold = min(max(needs.values()), 1.0)
+    threshold = min(max(needs.values()), 1.0) if meet is None else float(expit(meet))
     return Decision(threshold, rate, min(max(low.values()), threshold)), needs

@@ -48,18 +48,11 @@ def cross_fitted(challenger: Detector, champion: Detector, data: ImageSet) -> pd
 
 def _unseen(detector: Detector, data: ImageSet, *, twin: bool) -> NDArray[np.float64] | None:
     """Probabilities (N,), by fits without the picture's group where it was fitted on."""
-    left_out: dict[str, NDArray[np.float64]] = {}
-    fitted = np.zeros(len(data), bool)
-    for name, member in detector.members.items():
-        unseen = member.unseen()
-        if unseen is None:
-            return None
-        mine = np.flatnonzero(np.isin(unseen.domains, data.domains) & (unseen.twin == twin))
-        known = dict(zip(unseen.keys[mine].tolist(), unseen.logits[mine].tolist(), strict=True))
-        fitted |= np.array([key in known for key in data.hashes], bool)
-        left_out[name] = np.array([known.get(key, np.nan) for key in data.hashes])
+    unseen = detector.unseen()
+    if unseen is None:
+        return None
+    mine = np.flatnonzero(np.isin(unseen.domains, data.domains) & (unseen.twin == twin))
+    known = dict(zip(unseen.keys[mine].tolist(), unseen.logits[mine].tolist(), strict=True))
+    left_out = np.array([known.get(key, np.nan) for key in data.hashes])
     whole = detector.predict(LaunderedImages(data.pixels) if twin else data.pixels).logit
-    joined: NDArray[np.float64] = detector.combination.logit(left_out)
-    if bool(np.isnan(joined[fitted]).any()):
-        return None  # one member has seen what another has not
-    return np.asarray(expit(np.where(fitted, joined, whole)))
+    return np.asarray(expit(np.where(np.isnan(left_out), whole, left_out)))

@@ -181,6 +181,7 @@ class NetworkMember:
             domains=np.concatenate([s.domains.astype(np.str_) for s, _, _ in parts]),
             groups=np.concatenate([s.groups.astype(np.str_) for s, _, _ in parts]),
             twin=np.concatenate([np.full(len(s), twin) for s, twin, _ in parts]),
+            nearest=np.full(len(logits), ""),
         )
 
     @cached_property

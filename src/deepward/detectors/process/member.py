@@ -25,6 +25,7 @@ from deepward.progress import Advance, Progress
 __all__ = ["ProcessConfig", "ProcessMember"]
 
 Doubles = NDArray[np.float64]
+_BLOCK = 1024  # rows that are compared with all others at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +176,18 @@ class ProcessMember(FittedHeads):
             np.array([fit.mean for fit in self.fits]), np.array([fit.left for fit in self.fits])
         )
         bank = self.bank
-        return Unseen(bank.keys, logits, firm, bank.labels, bank.domains, bank.groups, bank.twin)
+        columns = (bank.labels, bank.domains, bank.groups, bank.twin)
+        return Unseen(bank.keys, logits, firm, *columns, nearest=self._nearest_known())
+
+    def _nearest_known(self) -> NDArray[np.str_]:
+        """The domain of the most similar row of another group, (B,)."""
+        bank, found = self.bank, np.empty(len(self.bank), np.int64)
+        for start in range(0, len(bank), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            similar = self.kernel(self.support[part], self.support)
+            similar[bank.groups[part, None] == bank.groups[None]] = -np.inf
+            found[part] = similar.argmax(1)
+        return bank.domains[found].astype(np.str_)
 
     def places(self, sample: NDArray[Any]) -> NDArray[np.float32]:
         """What each place adds to the log-odds of the family that speaks loudest: (h, w).

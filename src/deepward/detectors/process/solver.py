@@ -59,7 +59,7 @@ class Solver:
             TrainingError: one of the labels is missing, or the system cannot be solved.
         """
         bank, chosen = self.bank, self._most(rows, self._config.exact)
-        targets = 2.0 * bank.labels[chosen] - 1.0
+        targets = 2.0 * bank.labels[chosen].astype(np.float64) - 1.0
         noise = self._noise(family, chosen)
         lower = factor_of(family, self._between(kernel, chosen, chosen), noise)
         alpha = cho_solve((lower, True), targets, check_finite=False)

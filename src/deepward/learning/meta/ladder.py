@@ -210,21 +210,14 @@ def _rung(shots: int, found: Sequence[Mapping[str, float | None]]) -> Rung:
 
 def _unseen(detector: Detector) -> dict[tuple[str, str, bool], tuple[float, int]] | None:
     """Log-odds and label of every sample that all members judge unseen, by domain, key, twin."""
-    told = {name: member.unseen() for name, member in detector.members.items()}
-    rows: dict[str, dict[tuple[str, str, bool], tuple[float, int]]] = {}
-    for name, unseen in told.items():
-        if unseen is None:
-            return None
-        columns = (unseen.domains, unseen.keys, unseen.twin, unseen.logits, unseen.labels)
-        rows[name] = {
-            (str(d), str(k), bool(t)): (float(v), int(label))
-            for d, k, t, v, label in zip(*columns, strict=True)
-        }
-    shared = sorted(set.intersection(*(set(each) for each in rows.values())))
-    logits = {name: np.array([each[key][0] for key in shared]) for name, each in rows.items()}
-    total = detector.combination.logit(logits)
-    first = next(iter(rows.values()))
-    return {key: (float(v), first[key][1]) for key, v in zip(shared, total, strict=True)}
+    unseen = detector.unseen()
+    if unseen is None:
+        return None
+    columns = (unseen.domains, unseen.keys, unseen.twin, unseen.logits, unseen.labels)
+    return {
+        (str(d), str(k), bool(t)): (float(v), int(label))
+        for d, k, t, v, label in zip(*columns, strict=True)
+    }
 
 
 def _odds(probability: float) -> float:
