@@ -167,7 +167,9 @@ def _levels(logits: Doubles, rows: Unseen, rate: float) -> dict[str, float]:
     except EvaluationError as error:
         raise TrainingError(str(error)) from None
     highest = max(found.values())  # of those that have fakes alone, and none is near to
-    return {name: found.get(name, highest) for name in sorted(set(rows.domains.astype(str).tolist()))}
+    return {
+        name: found.get(name, highest) for name in sorted(set(rows.domains.astype(str).tolist()))
+    }
 
 
 def _decide_on(

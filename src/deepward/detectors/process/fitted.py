@@ -15,7 +15,7 @@ from deepward.detectors.process.frame import Frame
 from deepward.detectors.process.head import Head
 from deepward.detectors.process.joint import Voice, fit_voice, join
 from deepward.detectors.process.kernel import Kernel
-from deepward.detectors.process.solver import Fit, Solver
+from deepward.detectors.process.solver import Fit, Solver, Weighed
 
 __all__ = ["FittedHeads"]
 
@@ -56,7 +56,7 @@ class FittedHeads:
         """How each head looks, weighs its rows and is heard, and what is familiar."""
         if self.stored is not None and self.stored.alphas is not None:
             return self.stored
-        voices = tuple(_voice_of(self.bank, fit) for fit in self.fits)
+        voices = tuple(_voice_of(self.bank, fit.weighed) for fit in self.fits)
         left = np.min([fit.left for fit in self.fits], axis=0)[~self.bank.twin]
         bound = max(float(np.quantile(left, FAMILIAR)), 1e-9)
         alphas = np.zeros((len(voices), len(self.bank)))
@@ -98,10 +98,12 @@ class FittedHeads:
             for family, look, alphas in zip(self.names, self.looks, self.stored.alphas, strict=True)
         )
 
-    def tried(self, family: str) -> tuple[Bank, Head]:
-        """A few rows and a head on them, looking at everything: to find what is like its family."""
+    def tried(self, family: str, new: NDArray[np.float32]) -> Doubles:
+        """What a head on a few rows, looking at everything, says of new rows: (N,) means."""
         solver, rows = self._solver.few(self._rows_of(family))
-        return solver.bank, solver.fit(family, rows, self.kernel).head
+        found = solver.weigh(family, rows, self.kernel)
+        known = solver.bank.rows[found.chosen].astype(np.float32)
+        return self.kernel(new, known).astype(np.float64) @ found.alpha
 
     def _best_look(self, family: str) -> int:
         if len(self._kernels) == 1:
@@ -109,7 +111,8 @@ class FittedHeads:
         solver, rows = self._solver.few(self._rows_of(family))
         solver.prepare(self._kernels)
         found = [
-            _voice_of(solver.bank, solver.fit(family, rows, kernel)).auc for kernel in self._kernels
+            _voice_of(solver.bank, solver.weigh(family, rows, kernel)).auc
+            for kernel in self._kernels
         ]
         return int(np.argmax(found))
 
@@ -160,8 +163,8 @@ class FittedHeads:
         return self.bank.rows.astype(np.float32)
 
 
-def _voice_of(bank: Bank, fit: Fit) -> Voice:
+def _voice_of(bank: Bank, found: Weighed) -> Voice:
     """How a head is heard, from what it says of its own rows when they are left out."""
-    part = bank[fit.head.chosen]
+    part = bank[found.chosen]
     cells = np.char.add(part.domains, np.where(part.twin, " laundered", ""))
-    return fit_voice(fit.mean[fit.head.chosen], part.labels, cells)
+    return fit_voice(found.mean[found.chosen], part.labels, cells)

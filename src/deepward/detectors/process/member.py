@@ -122,23 +122,10 @@ class ProcessMember(FittedHeads):
             return technique or domain
         if not len(reals):
             reals = self.bank[self.bank.labels == 0]
-        said = []
-        for name in self.names:
-            few, head = self.tried(name)
-            support = few.rows.astype(np.float32)
-            pair = []
-            for part in (fakes, reals):
-                rows = part.rows.astype(np.float32)
-                seen = self.kernel(rows, support), self.kernel.informative(rows)
-                pair.append(head.predict(*seen)[0])
-            said.append(pair)
-        return choose_family(
-            domain,
-            technique,
-            np.array([fake for fake, _ in said]),
-            np.array([real for _, real in said]),
-            self.names,
-        )
+        both = np.concatenate([fakes.rows, reals.rows]).astype(np.float32)
+        said = np.array([self.tried(name, both) for name in self.names])
+        apart = (said[:, : len(fakes)], said[:, len(fakes) :])
+        return choose_family(domain, technique, *apart, self.names)
 
     # -- judging ----------------------------------------------------------------------------------
 

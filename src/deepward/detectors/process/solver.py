@@ -20,9 +20,26 @@ from deepward.detectors.process.head import (
 )
 from deepward.detectors.process.kernel import Kernel, grams
 
-__all__ = ["Fit", "Solver"]
+__all__ = ["Fit", "Solver", "Weighed"]
 
 Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """What rows weigh in a head.
+
+    Attributes:
+        chosen: (M,) rows, as indices of the bank.
+        alpha: (M,) C⁻¹y.
+        noise: (M,) variance of each.
+        mean: (B,) of each row of the bank, by the fit without its group.
+    """
+
+    chosen: NDArray[np.int64]
+    alpha: Doubles
+    noise: Doubles
+    mean: Doubles
 
 
 @dataclass(frozen=True)
@@ -31,12 +48,18 @@ class Fit:
 
     Attributes:
         head: fitted.
-        mean, left: (B,) as `Head.predict` gives them.
+        weighed: what its rows weigh, and the means, (B,).
+        left: (B,) shares of variance left.
     """
 
     head: Head
-    mean: Doubles
+    weighed: Weighed
     left: Doubles
+
+    @property
+    def mean(self) -> Doubles:
+        """(B,) as `Head.predict` gives it."""
+        return self.weighed.mean
 
 
 class Solver:
@@ -52,8 +75,8 @@ class Solver:
         self.bank, self._kernels, self._config = bank, tuple(kernels), config
         self._grams: dict[Kernel, Doubles] = {}
 
-    def fit(self, family: str, rows: NDArray[np.int64], kernel: Kernel) -> Fit:
-        """Fits a head on some rows of the bank, at most `exact` of them.
+    def weigh(self, family: str, rows: NDArray[np.int64], kernel: Kernel) -> Weighed:
+        """What some rows of the bank weigh in a head, at most `exact` of them.
 
         Raises:
             TrainingError: one of the labels is missing, or the system cannot be solved.
@@ -63,17 +86,22 @@ class Solver:
         noise = self._noise(family, chosen)
         lower = factor_of(family, self._between(kernel, chosen, chosen), noise)
         alpha = cho_solve((lower, True), targets, check_finite=False)
-        certainty = self._certainty(family, chosen, noise, kernel)
-        head = Head(family, chosen, alpha, kernel, certainty)
         mean = np.empty(len(bank))
         mean[chosen] = leave_groups_out(lower, alpha, bank.groups[chosen], targets)
         others = np.setdiff1d(np.arange(len(bank)), chosen)
         if len(others):
             mean[others] = self._between(kernel, others, chosen) @ alpha
+        return Weighed(chosen, alpha, noise, mean)
+
+    def fit(self, family: str, rows: NDArray[np.int64], kernel: Kernel) -> Fit:
+        """`weigh`, and how certain the head is."""
+        bank, found = self.bank, self.weigh(family, rows, kernel)
+        certainty = self._certainty(family, found.chosen, found.noise, kernel)
         similar = self._between(kernel, np.arange(len(bank)), certainty.chosen)
         informative = kernel.informative(bank.rows.astype(np.float32))
         left = certainty.left_out(similar, bank.groups, informative, kernel.constant)
-        return Fit(head, mean, left)
+        head = Head(family, found.chosen, found.alpha, kernel, certainty)
+        return Fit(head, found, left)
 
     def recalled(
         self, family: str, rows: NDArray[np.int64], kernel: Kernel, alphas: Doubles
