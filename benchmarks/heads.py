@@ -1,26 +1,28 @@
-"""What closed-form heads cost as the bank grows, and what going over to landmarks changes.
+"""What closed-form heads cost as the bank grows, and what fewer rows lose.
 
     python benchmarks/heads.py [--rows 1000 4000 8000 16000 64000] [--domains DIR --domain NAME]
 
-costs      made rows of the default's width, one family in two domains: seconds to fit its head, to
-           leave every group out, to judge 1,000 rows; bytes of the bank
-crossing   with --domains: one domain learned exactly and on 2,048, 1,024 and 512 landmarks: AUC on
-           its test pictures, largest difference of a log-odds
+costs      made rows of the default's width, one family in two domains: seconds to weigh the rows of
+           its head with every group left out, to know how certain it is, to judge 1,000 rows; bytes
+           of the bank
+limits     with --domains: one domain on all its rows, and on half, a quarter and an eighth: AUC on
+           its test pictures and of its left-out rows, which must say the same
 """
 
 import argparse
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from deepward.detectors.process.bank import Bank
-from deepward.detectors.process.dense import DenseBank
+from deepward.detectors.process.config import ProcessConfig
 from deepward.detectors.process.kernel import Kernel
-from deepward.detectors.process.lift import LiftedBank
+from deepward.detectors.process.solver import Solver
+from deepward.metrics.intervals import Estimate
 
-EXACT, LANDMARKS = 4096, 2048
 WIDTHS = (512, 512, 125, 512, 512)
 
 
@@ -30,11 +32,11 @@ def main() -> None:
     parser.add_argument("--domains", type=Path)
     parser.add_argument("--domain", default="stylegan1")
     options = parser.parse_args()
-    print(f"{'rows':>7} {'way':>10} {'fit':>8} {'leave out':>10} {'judge 1000':>11} {'bank MB':>8}")
+    print(f"{'rows':>7} {'used':>6} {'weigh':>8} {'certain':>8} {'judge 1000':>11} {'bank MB':>8}")
     for count in options.rows:
         print_costs(count)
     if options.domains:
-        print_crossing(options.domains / options.domain)
+        print_limits(options.domains / options.domain)
 
 
 def made_bank(count: int) -> Bank:
@@ -59,28 +61,26 @@ def print_costs(count: int) -> None:
     bank = made_bank(count)
     parts = len(WIDTHS)
     kernel = Kernel(WIDTHS, (1.3,) * parts, (1.0,) * parts, (0.5,) * parts)
-    lifted = count > EXACT
-    solver = LiftedBank(bank, LANDMARKS) if lifted else DenseBank(bank, (kernel,))
-    informative = kernel.informative(bank.rows.astype(np.float32))
+    solver = Solver(bank, (kernel,), ProcessConfig(noise=0.2))
+    everything = np.arange(count)
     marks = [time.perf_counter()]
-    head = solver.fit("made", np.arange(count), 0.2, 8.0, kernel)
+    weighed = solver.weigh("made", everything, kernel)
     marks.append(time.perf_counter())
-    solver.leave_out(head, informative)
+    head = solver.certain("made", weighed, kernel).head
     marks.append(time.perf_counter())
     some = bank.rows[:1000].astype(np.float32)
-    similar = kernel(some, bank.rows[solver.landmarks].astype(np.float32))
-    head.predict(similar, informative[:1000])
+    similar = kernel(some, bank.rows.astype(np.float32))
+    head.predict(similar, kernel.informative(some))
     marks.append(time.perf_counter())
     spent = np.diff(marks)
-    way = "landmarks" if lifted else "exact"
     print(
-        f"{count:7d} {way:>10} {spent[0]:8.2f} {spent[1]:10.2f} {spent[2]:11.2f} "
+        f"{count:7d} {len(head.chosen):6d} {spent[0]:8.2f} {spent[1]:8.2f} {spent[2]:11.2f} "
         f"{bank.rows.nbytes / 1e6:8.1f}",
         flush=True,
     )
 
 
-def print_crossing(folder: Path) -> None:
+def print_limits(folder: Path) -> None:
     import tempfile
 
     from deepward.detectors import Descriptions, find_recipe
@@ -96,18 +96,23 @@ def print_crossing(folder: Path) -> None:
         detector = train_detector(TrainingConfig(), train, val, descriptions=store)
         (name,) = (member.name for member in find_recipe("default").members)
         member = detector.members[name]
-        reference = member.judge(test.pixels).logits
-        for landmarks in (0, 2048, 1024, 512):
-            config = replace(member.config, exact=0 if landmarks else EXACT, landmarks=landmarks)
+        for part in (1, 2, 4, 8):
+            config = replace(member.config, exact=len(member.bank) // part)
             changed = replace(member, config=config, stored=None)
-            said = changed.judge(test.pixels).logits
-            auc = ranking_metrics(test.labels, said, test.groups, resamples=200)["auc"]
+            new = ranking_metrics(test.labels, changed.judge(test.pixels).logits, test.groups)
+            known = changed.unseen()
+            clean = ~known.twin
+            old = ranking_metrics(known.labels[clean], known.logits[clean], known.groups[clean])
             print(
-                f"{landmarks or 'exact':>9} of {len(member.bank)} rows: AUC {auc.value:.3f} "
-                f"[{auc.low:.3f}, {auc.high:.3f}], largest difference "
-                f"{np.abs(said - reference).max():.3f}",
+                f"{config.exact:>6} of {len(member.bank)} rows: test AUC {told(new)}, "
+                f"left-out AUC {told(old)}",
                 flush=True,
             )
+
+
+def told(found: Mapping[str, Estimate]) -> str:
+    auc = found["auc"]
+    return f"{auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}]"
 
 
 if __name__ == "__main__":

@@ -95,7 +95,11 @@ class Solver:
 
     def fit(self, family: str, rows: NDArray[np.int64], kernel: Kernel) -> Fit:
         """`weigh`, and how certain the head is."""
-        bank, found = self.bank, self.weigh(family, rows, kernel)
+        return self.certain(family, self.weigh(family, rows, kernel), kernel)
+
+    def certain(self, family: str, found: Weighed, kernel: Kernel) -> Fit:
+        """The head of rows that were weighed, with its certainty."""
+        bank = self.bank
         certainty = self._certainty(family, found.chosen, found.noise, kernel)
         similar = self._between(kernel, np.arange(len(bank)), certainty.chosen)
         informative = kernel.informative(bank.rows.astype(np.float32))
