@@ -7,7 +7,6 @@ import dagster as dg
 import pytest
 
 from resources import MODEL_NAME, Record, Tracking
-from resources.tracking import MODEL
 
 CURVE = [{"epoch": 0, "cross_entropy": 0.7}, {"epoch": 1, "cross_entropy": 0.5}]
 SUMMARY = {
