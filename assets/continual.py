@@ -346,6 +346,7 @@ def _record(
             name=f"stage {entry.detector}",
             params={**facts, **{k: v for k, v in entry.config.items() if v is not None}},
             curves=_matrix_curves(upto),
+            headline={name: points[-1] for name, points in _matrix_curves(upto).items()},
             tags={"detector": entry.detector, "content_hash": entry.content_hash},
             datasets={name: manifests[name].content_hash for name in present},
             pictures={"figures/forgetting.png": draw_rows(upto)},

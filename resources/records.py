@@ -35,6 +35,7 @@ class Record:
         name: shown in the list of runs.
         params, metrics, tags: as MLflow has them; None and NaN must be left out.
         curves: metric -> (step, value), in the order of steps.
+        headline: metric -> (step, value) that the parent run shows too.
         datasets: domain -> version, the hash of its manifest.
         files: folder inside the run's artefacts -> file or folder to copy there.
         texts: file inside the run's artefacts -> what is written there.
@@ -47,6 +48,7 @@ class Record:
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
+    headline: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     datasets: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -122,15 +124,13 @@ def write_run(
     if runs and runs[0].info.status == "FINISHED":
         return str(runs[0].info.run_id)
     tags = {KEY: key, **({PARENT: parent} if parent else {})}
-    info = (
-        runs[0] if runs else client.create_run(experiment, tags=tags, run_name=record.name)
-    ).info
-    run = info.run_id
+    made = runs[0] if runs else client.create_run(experiment, tags=tags, run_name=record.name)
+    run, began = made.info.run_id, made.info.start_time
     told = {**record.tags, **({NOTE: record.note} if record.note else {})}
     client.log_batch(
         run,
         # The run's own time: numbers that are written again after a kill are the same rows.
-        metrics=_metrics(record, info.start_time),
+        metrics=_metrics(record, began),
         params=[Param(name, str(value)[:6000]) for name, value in record.params.items()],
         tags=[RunTag(name, str(value)[:8000]) for name, value in told.items()],
     )
@@ -150,6 +150,9 @@ def write_run(
             file = Path(folder, Path(place).name)
             file.write_bytes(data)
             client.log_artifact(run, str(file), str(Path(place).parent))
+    if parent and record.headline:
+        shared = Record(record.name, curves={k: [v] for k, v in record.headline.items()})
+        client.log_batch(parent, metrics=_metrics(shared, began))
     client.set_terminated(run)
     return str(run)
 

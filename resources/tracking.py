@@ -171,6 +171,11 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
                 name=f"{detector} on {domain}",
                 params={"detector": detector, "domain": domain, "split": flat["split"]},
                 metrics=_numbers(flat),
+                headline={
+                    f"{metric}/{detector}/{domain}": (0, flat[metric])
+                    for metric in ("auc", "laundered_auc")
+                    if flat.get(metric) is not None
+                },
                 tags={"detector": detector, "content_hash": flat["detector_hash"]},
                 datasets={domain: manifest} if manifest else {},
                 files={"evaluation": folder},

@@ -148,7 +148,9 @@ def recorded(
 
     @dg.asset(name=name)
     def made(tracking: Tracking) -> dg.MaterializeResult:
-        tracking.record(key, lambda: Record(key, metrics={"auc": 0.9}))
+        tracking.record(
+            key, lambda: Record(key, metrics={"auc": 0.9}, headline={"auc/x": (2, 0.9)})
+        )
         if fails:
             raise ValueError("what comes after it fails")
         return dg.MaterializeResult(metadata=tracking.link())
@@ -177,6 +179,8 @@ def test_a_run_of_the_graph_is_one_parent_run_and_each_names_the_other(home: Pat
         assert event.metadata["mlflow_run"].value.endswith(f"runs/{parent.info.run_id}")
     (child,) = runs(tracking, f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'")
     assert child.data.metrics == {"auc": 0.9}
+    (point,) = tracking.client().get_metric_history(parent.info.run_id, "auc/x")
+    assert (point.step, point.value) == (2, 0.9)
 
 
 def test_a_run_with_a_failed_step_is_marked_as_failed(home: Path) -> None:

@@ -120,9 +120,8 @@ def test_a_row_that_cannot_be_judged_says_why_and_the_others_are_judged(
     assert "/tmp" not in json.dumps(bad)
     assert judged["verdict"] in ("real", "fake", "inconclusive") and judged["path"] == ""
     # With the prefix of a data URL, and broken into lines, it is the same picture.
-    folded = "data:image/jpeg;base64," + "\n".join(
-        good[i : i + 76] for i in range(0, len(good), 76)
-    )
+    lines = (good[start : start + 76] for start in range(0, len(good), 76))
+    folded = "data:image/jpeg;base64," + "\n".join(lines)
     alone, again = (served({"inputs": [{"picture": each}]})[1] for each in (good, folded))
     assert alone == again
 

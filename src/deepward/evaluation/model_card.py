@@ -47,8 +47,8 @@ def model_card(name: str, facts: Mapping[str, Any]) -> str:
             "",
             f"Fake from a calibrated probability of {decision['threshold']:.3f} on, real below "
             f"{decision['low']:.3f}, inconclusive between them and for what is unlike anything it "
-            f"was trained on. Chosen on validation pictures for {decision['false_positive_rate']:.0%} "
-            "of real ones called fake.",
+            "was trained on. Chosen on validation pictures for "
+            f"{decision['false_positive_rate']:.0%} of real ones called fake.",
         ]
     found = lineage.get("validation", {})
     rows = [(key, value) for key, value in found.items() if value.get("value") is not None]
