@@ -3,6 +3,7 @@
 import io
 import warnings
 
+import simplejpeg
 from PIL import Image
 
 from deepward.errors import UnreadableImage
@@ -30,6 +31,9 @@ def recognise(data: bytes) -> str:
     if container == "HEIF":  # what reads it may not be installed; the scan tells
         return container
     try:
+        width, height = _jpeg_size(data) if container == "JPEG" else (0, 0)
+        if width and width * height <= most_pixels():
+            return container
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=[container]) as image:
@@ -41,3 +45,12 @@ def recognise(data: bytes) -> str:
     if width * height > most_pixels():
         raise UnreadableImage("decompression_bomb", f"It has {width:,} x {height:,} pixels.")
     return container
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    """Width and height as libjpeg reads them, ten times as quickly; zeros where it does not."""
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
+    except (ValueError, KeyError):  # of its own tables: it has no word for some damage
+        return 0, 0
+    return int(width), int(height)

@@ -81,7 +81,7 @@ def _stored(record: Record, task: Mapping[str, Any], fields: Fields) -> list[Any
         raise _Skipped(error.reason, str(error)) from None
     suffix = _SUFFIXES.get(container, container.lower())
     path = f"{place}/{task['name']}-{record.number:07d}.{suffix}"
-    with open(f"{task['out']}/{path}", "wb") as file:
+    with open(f"{task['out']}/{path}", "wb", buffering=0) as file:
         file.write(record.data)
     technique = _word(said.get("technique")) if label else ""
     group = _word(said.get("group"))
