@@ -222,6 +222,7 @@ def _means(name: str, means: dict[str, float], manifests: "Sequence[Manifest]") 
         name=f"{name} on all domains",
         params={"detector": name},
         metrics=means,
+        headline={f"{mean}/{name}": (0, value) for mean, value in means.items()},
         tags={"detector": name},
         datasets={each.domain: each.content_hash for each in manifests},
     )

@@ -88,9 +88,7 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
         summary: Mapping[str, Any],
         *,
         datasets: Mapping[str, str] | None = None,
-        metrics: Mapping[str, float] | None = None,
         curves: Mapping[str, Sequence[tuple[int, float]]] | None = None,
-        pictures: Mapping[str, bytes] | None = None,
     ) -> str:
         """Records the training of a detector and makes it the challenger; returns its version.
 
@@ -102,7 +100,7 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
             config: of the asset; None is left out.
             summary: `content_hash`, `decision`, `lineage` and what else the card says of it.
             datasets: domain -> version of its manifest.
-            metrics, curves, pictures: as in `Record`, beside what the lineage holds.
+            curves: as in `Record`, beside what the lineage holds.
         """
 
         def write(key: str) -> str:
@@ -110,6 +108,12 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
             from resources.served import write_served
 
             card = model_card(name, summary)
+            lineage = summary.get("lineage", {})
+            shown = {
+                f"validation/{metric}": found["value"]
+                for metric, found in lineage.get("validation", {}).items()
+                if found.get("value") is not None
+            }
             tags = {"content_hash": summary["content_hash"]}
             with tempfile.TemporaryDirectory(prefix="deepward-") as scratch:
                 write_served(folder, Path(scratch, MODEL))
@@ -118,13 +122,13 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
                     Record(
                         name=f"detector {name}",
                         params={k: value for k, value in config.items() if value is not None},
-                        metrics={**_numbers(summary["decision"]), **(metrics or {})},
-                        curves={**lineage_curves(summary.get("lineage", {})), **(curves or {})},
+                        metrics={**_numbers(summary["decision"]), **shown},
+                        headline={f"{key}/{name}": (0, value) for key, value in shown.items()},
+                        curves={**lineage_curves(lineage), **(curves or {})},
                         datasets=datasets or {},
                         tags={"detector": name, **tags},
                         files={MODEL: Path(scratch, MODEL)},
                         texts={CARD: card},
-                        pictures=pictures or {},
                         note=card,
                     ),
                 )
