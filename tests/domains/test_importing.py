@@ -312,6 +312,24 @@ def test_killed_it_goes_on_and_nothing_is_doubled(
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+def test_pictures_are_named_after_file_and_record_and_never_alike(tmp_path: Path) -> None:
+    for place in ("train/data.tfrecord-00000-of-00002", "test/data.tfrecord-00000-of-00002"):
+        path = tmp_path / "set" / place
+        path.parent.mkdir(parents=True)
+        write_tfrecord(path, examples(2))
+    import_domain("tfrecord", tmp_path / "set", tmp_path / "one", HOW)
+    (tmp_path / "set").rename(tmp_path / "moved")
+    import_domain("tfrecord", tmp_path / "moved", tmp_path / "two", HOW)
+    assert len(stored(tmp_path / "one")) == 4
+    assert (tmp_path / "one" / "metadata.csv").read_bytes() == (
+        tmp_path / "two" / "metadata.csv"
+    ).read_bytes()
+    assert {path.name for path in (tmp_path / "one" / "test").rglob("*.*g")} == {
+        "data_tfrecord-00000-of-00002-0000000.png",
+        "data_tfrecord-00000-of-00002-0000001.jpg",
+    }
+
+
 def test_another_source_or_other_fields_begin_anew(tmp_path: Path) -> None:
     path = tmp_path / "a.tfrecord"
     write_tfrecord(path, examples(4))
@@ -328,6 +346,7 @@ def test_what_cannot_be_imported_says_why(tmp_path: Path) -> None:
     write_tfrecord(path, examples(2))
     with pytest.raises(DomainError, match=r"2 no_picture.*Name the fields"):
         import_domain("tfrecord", path, tmp_path / "x", Fields(image="photo"))
+    assert not [place for place in tmp_path.iterdir() if place.is_dir()]
     with pytest.raises(UsageError, match="no format"):
         import_domain("zip", path, tmp_path / "x", Fields())
     with pytest.raises(UsageError, match="is there already"):

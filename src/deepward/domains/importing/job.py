@@ -12,6 +12,7 @@ journal is written over. The journal becomes `metadata.csv`, where each picture 
 import csv
 import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -123,7 +124,7 @@ class _Run:
     ) -> None:
         self.kind, self.sources, self.top, self.partial = kind, sources, top, partial
         self.fields, self.workers, self.progress = fields, workers, progress
-        self.names = short_names(sources)
+        self.names = short_names(kind, [path.relative_to(top) for path in sources])
         found = [split_of(path.relative_to(top)) for path in sources]
         # One split alone is none: then all three are derived from the pictures.
         several = splits and None not in found and len(set(found)) > 1
@@ -163,6 +164,7 @@ class _Run:
         skipped = sorted([line["source"], *each] for line in lines for each in line["skipped"])
         reasons = Counter(each[2] for each in skipped)
         if not rows:
+            shutil.rmtree(self.partial)  # nothing worth going on from
             why = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common()) or "no record"
             first = f" The first: {skipped[0][3]}." if skipped else ""
             raise DomainError(

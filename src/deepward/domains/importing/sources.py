@@ -51,12 +51,18 @@ def fingerprint(path: Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
-def short_names(sources: Sequence[Path]) -> list[str]:
-    """What pictures of each file are called: its name where that is plain, and no two the same."""
+def short_names(kind: str, sources: Sequence[Path]) -> list[str]:
+    """What pictures of each file are called: its name without what follows from the format.
+
+    Args:
+        kind: the format.
+        sources: relative to what is imported, so that names are the same wherever it lies.
+    """
     names: list[str] = []
     taken: set[str] = set()
     for path in sources:
-        stem = path.name.partition(".")[0] or "file"
+        ends = [end for end in SUFFIXES[kind] if path.name.lower().endswith(end)]
+        stem = path.name[: len(path.name) - max(map(len, ends), default=0)] or "file"
         plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in stem)[:60]
         if plain in taken:
             plain = f"{plain}-{sha256_bytes(str(path).encode('utf-8', 'replace'))[:8]}"
