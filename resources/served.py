@@ -19,8 +19,6 @@ def write_served(detector: Path, folder: Path) -> None:
     """
     import mlflow.pyfunc
 
-    from deepward import __version__
-
     with warnings.catch_warnings():
         # An example would be tried out on the detector: seconds, for a signature that is fixed.
         warnings.filterwarnings("ignore", message=".*input example was not provided")
@@ -29,7 +27,8 @@ def write_served(detector: Path, folder: Path) -> None:
             python_model=str(CODE),  # models from code: run when it is loaded, never unpickled
             artifacts={"detector": str(detector)},
             signature=_signature(),
-            pip_requirements=[f"deepward=={__version__}"],  # named, so that none is guessed
+            # Deepward comes from a checkout: by its name an index would give somebody else's.
+            pip_requirements=[],
         )
 
 

@@ -17,8 +17,12 @@ class ServedDetector(PythonModel):  # type: ignore[misc]
 
     def load_context(self, context: PythonModelContext) -> None:
         """Reads the detector that lies among the model's artefacts, and checks that it is whole."""
-        from deepward.detectors import load_detector
-
+        try:
+            from deepward.detectors import load_detector
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"{error}. Serve this model where Deepward is installed: --env-manager local."
+            ) from error
         self._detector = load_detector(context.artifacts["detector"])
         self._one = threading.Lock()  # at a time, so that requests share one bound of memory
 
