@@ -11,7 +11,12 @@ from assets.checks import CONTINUAL_CHECKS, continual_checks
 from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
 from assets.learning import BASELINE, baseline_detector, describe, trainable
 from assets.meta_learning import META, meta_trained_detector
-from assets.metadata.continual import exemplars_metadata, sequence_metadata, stage_metadata
+from assets.metadata.continual import (
+    exemplars_metadata,
+    row_number,
+    sequence_metadata,
+    stage_metadata,
+)
 from assets.outcomes import Outcome, domains_result, each_domain, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
 from deepward.errors import DomainError
@@ -21,7 +26,7 @@ from deepward.learning.continual.strategy import DEFAULT_STRATEGY, Strategy
 from deepward.progress import Progress
 from deepward.steps import Artefact, Step
 from deepward.versions import code_version
-from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
+from resources import ArtifactStore, Compute, DomainFolders, Record, Reporting, Tracking
 from resources.compute import GPU_POOL
 
 if TYPE_CHECKING:
@@ -276,9 +281,9 @@ def _stage(
         entry, artefact = chain.learn(versions, data, settings, workshop, **again)
     measured = _measure(store, chain, entry, manifests, workshop)
     rows = stage_rows(store)
-    _record(tracking, entry, rows, measured)
+    _record(tracking, entry, rows, measured, manifests)
     facts = stage_metadata(entry, rows, chain.ledger) | exemplars_metadata(artefact.path)
-    return Outcome(artefact, facts)
+    return Outcome(artefact, facts | tracking.link())
 
 
 def _measure(
@@ -323,20 +328,39 @@ def stage_rows(store: ArtifactStore) -> "list[StageRow]":
 
 
 def _record(
-    tracking: Tracking, entry: Entry, rows: "Sequence[StageRow]", measured: Artefact
+    tracking: Tracking,
+    entry: Entry,
+    rows: "Sequence[StageRow]",
+    measured: Artefact,
+    manifests: "dict[str, Manifest]",
 ) -> None:
-    """Writes the stage into MLflow, once."""
-    row = next(row for row in rows if row.detector == entry.detector)
-    # MLflow's names of metrics know few signs.
-    plain = {n: "".join(c if c.isalnum() or c in "_-. " else "_" for c in n) for n in row.cells}
-    values = {f"auc_{plain[name]}": cell.auc for name, cell in row.cells.items()}
+    """Writes the stage into MLflow, once: the matrix up to it, as curves over the stages."""
+    from deepward.learning.continual.rows import draw_rows
+
+    upto = [row for row in rows if row_number(row) <= entry.number]
     facts = {"stage": entry.stage, "parent": entry.parent, "number": entry.number}
-    tracking.once(
+    present = [name for name in entry.domains if name in manifests]
+    tracking.record(
         f"stage {entry.content_hash} {measured.card.content_hash}",
-        lambda: tracking.record(
-            f"stage {entry.detector}",
+        lambda: Record(
+            name=f"stage {entry.detector}",
             params={**facts, **{k: v for k, v in entry.config.items() if v is not None}},
-            metrics={k: v for k, v in values.items() if v is not None},
+            curves=_matrix_curves(upto),
+            headline={name: points[-1] for name, points in _matrix_curves(upto).items()},
             tags={"detector": entry.detector, "content_hash": entry.content_hash},
+            datasets={name: manifests[name].content_hash for name in present},
+            pictures={"figures/forgetting.png": draw_rows(upto)},
         ),
     )
+
+
+def _matrix_curves(rows: "Sequence[StageRow]") -> dict[str, list[tuple[int, float]]]:
+    """The matrix of stages: for each domain, what each stage so far shows on it."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        for domain, cell in row.cells.items():
+            for metric in ("auc", "recall_real", "recall_fake"):
+                value = getattr(cell, metric)
+                if value is not None:
+                    curves.setdefault(f"{metric}/{domain}", []).append((row_number(row), value))
+    return curves

@@ -1,6 +1,7 @@
 """How good detectors are: per domain, across domains, and as one page."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ from deepward.home import DEFAULT_DETECTOR
 from deepward.progress import Progress
 from deepward.steps import Artefact, Step
 from deepward.versions import code_version
-from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
+from resources import ArtifactStore, Compute, DomainFolders, Record, Reporting, Tracking
 from resources.compute import GPU_POOL
 
 if TYPE_CHECKING:
@@ -123,8 +124,11 @@ def domain_metrics(
         with reporting.show(context.log.info) as progress:
             artefact = evaluate_domain(stored, manifest, store, config, progress)
         found, version = read_evaluation(artefact.path), artefact.card.content_hash
-        tracking.evaluation(stored.name, domain, version, found.as_dict(), artefact.path)
-        return Outcome(artefact, domain_metadata(found, read_figures(artefact.path)))
+        tracking.evaluation(
+            stored.name, domain, version, found.as_dict(), artefact.path, manifest.content_hash
+        )
+        shown = domain_metadata(found, read_figures(artefact.path))
+        return Outcome(artefact, shown | tracking.link())
 
     return domains_result(each_domain(context, measure))
 
@@ -205,8 +209,23 @@ def metrics(
     artefact = store.ensure_json(METRICS, step, collect, refresh=config.refresh)
     found = store.read_json(artefact)
     for name, summary in found["detectors"].items():
-        tracking.means(name, artefact.card.content_hash, summary["means"])
-    return single_result(Outcome(artefact, metrics_metadata(found)))
+        tracking.record(
+            f"metrics {name} {artefact.card.content_hash}",
+            partial(_means, name, summary["means"], manifests),
+        )
+    return single_result(Outcome(artefact, metrics_metadata(found) | tracking.link()))
+
+
+def _means(name: str, means: dict[str, float], manifests: "Sequence[Manifest]") -> Record:
+    """One detector's means over domains, for MLflow."""
+    return Record(
+        name=f"{name} on all domains",
+        params={"detector": name},
+        metrics=means,
+        headline={f"{mean}/{name}": (0, value) for mean, value in means.items()},
+        tags={"detector": name},
+        datasets={each.domain: each.content_hash for each in manifests},
+    )
 
 
 def _continual(rows: "Sequence[StageRow]") -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from assets.outcomes import Outcome, single_result
 from deepward.steps import Step
 from deepward.versions import code_version
 from resources import ArtifactStore, Knowledge, Reporting
+from resources.knowledge import KNOWLEDGE_POOL
 
 GROUP = "knowledge"
 CODE = code_version("deepward.knowledge.base", "deepward.crawling.crawl")
@@ -36,6 +37,7 @@ class IndexConfig(dg.Config):
 
 
 @dg.asset(
+    pool=KNOWLEDGE_POOL,
     group_name=GROUP,
     kinds={"parquet"},
     code_version=CODE,
@@ -112,6 +114,7 @@ def crawled_documents(
 
 @dg.asset(
     deps=[source_documents, crawled_documents],
+    pool=KNOWLEDGE_POOL,
     group_name=GROUP,
     kinds={"chroma", "sqlite"},
     code_version=CODE,

@@ -170,5 +170,12 @@ def baseline_detector(
 
     kept = store.ensure(BASELINE, step, train, folder=True, refresh=config.refresh)
     shutil.rmtree(checkpoints, ignore_errors=True)  # nothing left to resume
-    version = tracking.detector(DEFAULT_DETECTOR, kept.path, config.model_dump(), kept.card.summary)
-    return single_result(Outcome(kept, detector_metadata(kept.card.summary, manifests, version)))
+    version = tracking.detector(
+        DEFAULT_DETECTOR,
+        kept.path,
+        config.model_dump(),
+        kept.card.summary,
+        datasets={each.domain: each.content_hash for each in manifests},
+    )
+    shown = detector_metadata(kept.card.summary, manifests, version)
+    return single_result(Outcome(kept, shown | tracking.link()))

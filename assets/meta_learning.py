@@ -1,7 +1,7 @@
 """Meta-learning: the source classes that episodes are drawn from, and the detector made of them."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -187,9 +187,26 @@ def meta_trained_detector(
             lambda: _curves(config, store, compute, manifests, left[:1], progress),
         )
     curve = store.read_json(curves)
-    version = tracking.detector(NAME, kept.path, config.model_dump(), kept.card.summary)
-    shown = trained_metadata(kept.card.summary, manifests, version, curve)
+    version = tracking.detector(
+        NAME,
+        kept.path,
+        config.model_dump(),
+        kept.card.summary,
+        datasets={each.domain: each.content_hash for each in manifests},
+        curves=query_curves(curve),
+    )
+    shown = trained_metadata(kept.card.summary, manifests, version, curve) | tracking.link()
     return single_result(Outcome(kept, shown), meta_checks(curve))
+
+
+def query_curves(curve: Mapping[str, Any]) -> dict[str, list[tuple[int, float]]]:
+    """AUC on query pictures over the samples of each class that were learned from."""
+    return {
+        f"query_auc/{kind}/{way}": [(rung["shots"], rung[way]["mean"]) for rung in curve[kind]]
+        for kind in ("meta", "plain")
+        for way in ("clean", "laundered")
+        if curve[kind] and all(rung[way] is not None for rung in curve[kind])
+    }
 
 
 def _training(config: MetaTrainingConfig, compute: Compute) -> "MetaTraining":

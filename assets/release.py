@@ -109,7 +109,7 @@ def released_detector(
         severity=dg.AssetCheckSeverity.WARN,
         description=" ".join(made.reasons)[:2000],
     )
-    shown = release_metadata(made, releases.entries(), version)
+    shown = release_metadata(made, releases.entries(), version) | tracking.link()
     return single_result(Outcome(kept, shown), [check], time.monotonic() - begun)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.instance import process_tag
 from deepward.home import demo_domains_folder, domains_folder, home
+from sensors.dead_runs import process_tag
 
 __all__ = ["UNMET", "close_the_loop", "draw", "own_domains"]
 

@@ -18,10 +18,8 @@ import dagster as dg
 
 from dagster_project.answering import UNMET, close_the_loop, draw, own_domains
 from dagster_project.instance import (
-    end_dead_runs,
     open_instance,
     prepare_home,
-    process_tag,
     register_domains,
     remember_domains,
 )
@@ -34,6 +32,7 @@ from deepward.home import (
     home,
     report_file,
 )
+from sensors.dead_runs import end_dead_runs, process_tag
 
 IMAGES_PER_CLASS = 150
 SIZE = 192

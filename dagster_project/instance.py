@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +13,7 @@ from deepward.files import atomic_file, write_json
 from deepward.home import domains_folder, home
 
 CONFIGURATION = Path(__file__).parents[1] / "dagster.yaml"
-PROCESS_TAG = "deepward/process"
 PARTITIONS = str(domain_partitions.name)
-UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
 def prepare_home(domains: Path | None = None) -> Path:
@@ -80,34 +77,3 @@ def register_domains(instance: dg.DagsterInstance, names: Sequence[str]) -> list
     for start in range(0, len(new), 500):
         instance.add_dynamic_partitions(PARTITIONS, new[start : start + 500])
     return [name for name in names if name not in possible]
-
-
-def process_tag() -> dict[str, str]:
-    """Names this process in the tags of a run, so that `end_dead_runs` can tell that it died."""
-    return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}:{_birth(os.getpid())}"}
-
-
-def end_dead_runs(instance: dg.DagsterInstance) -> int:
-    """Ends runs whose process was killed, and gives back their places in pools.
-
-    Dagster's daemon does this too, but only while `make ui` runs.
-    """
-    ended = 0
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        host, _, rest = run.tags.get(PROCESS_TAG, "").partition(":")
-        process, _, birth = rest.partition(":")
-        if host != socket.gethostname() or _birth(int(process)) == birth:
-            continue
-        instance.report_run_failed(run, "Its process was killed; the next run goes on from there.")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-        ended += 1
-    return ended
-
-
-def _birth(process: int) -> str:
-    """When a process began, as the kernel tells it; "" when it is gone."""
-    try:
-        text = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
-    return text.rpartition(")")[2].split()[19]

@@ -5,8 +5,9 @@ from resources.artifacts import ArtifactStore
 from resources.compute import Compute
 from resources.domains import DomainFolders
 from resources.knowledge import Knowledge
+from resources.records import MODEL_NAME, Record
 from resources.reporting import Reporting
-from resources.tracking import MODEL_NAME, Tracking
+from resources.tracking import Tracking
 
 __all__ = [
     "MODEL_NAME",
@@ -15,6 +16,7 @@ __all__ = [
     "Compute",
     "DomainFolders",
     "Knowledge",
+    "Record",
     "Reporting",
     "Tracking",
 ]

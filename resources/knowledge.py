@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from deepward.knowledge.settings import KnowledgeFiles, KnowledgeSettings
     from resources.artifacts import ArtifactStore
 
+# One step at a time writes the index: two runs that came together wait for each other.
+KNOWLEDGE_POOL = "knowledge"
+
 
 class Knowledge(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Settings of the knowledge base; what is empty is taken from the environment.

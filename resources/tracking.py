@@ -1,33 +1,59 @@
 """Experiment tracking and the model registry: MLflow on SQLite below the store."""
 
-import logging
-import os
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from deepward.home import home
 from deepward.steps import Step, ensure
+from resources.parents import close_parent, open_parent
+from resources.records import (
+    MODEL_NAME,
+    Record,
+    experiment_of,
+    open_client,
+    register,
+    write_run,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-EXPERIMENT = "deepward"
-MODEL_NAME = "deepward-detector"
+MODEL = "model"  # folder of a training's run: what `mlflow models serve` serves
+CARD = "model_card.md"
 
 
 class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """One MLflow run per materialization that did something.
+    """One MLflow run per run of the graph that made something, and below it one per thing made.
 
     Attributes:
         uri: tracking and registry URI; by default SQLite in `DEEPWARD_HOME/mlflow`.
         enabled: without it nothing is written, for tests that do not need it.
+        pages: where `mlflow ui` shows its pages, for links.
+        dagster_pages: where Dagster shows its own.
     """
 
     uri: str = ""
     enabled: bool = True
+    pages: str = "http://127.0.0.1:5000"
+    dagster_pages: str = "http://127.0.0.1:3000"
+
+    _run: dg.DagsterRun | None = PrivateAttr(default=None)
+    _instance: dg.DagsterInstance | None = PrivateAttr(default=None)
+    _parent: str = PrivateAttr(default="")
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Notes whose run this is; nothing is written before there is something to record."""
+        self._run, self._instance, self._parent = context.run, context.instance, ""
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Ends the MLflow run that stands for this one."""
+        if self._parent and self._run is not None and self._instance is not None:
+            close_parent(self.client(), self._parent, self._run, self._instance)
 
     @property
     def folder(self) -> Path:
@@ -39,98 +65,77 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def client(self) -> "MlflowClient":
         """A client whose database has the current schema."""
-        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        from mlflow import MlflowClient
-        from mlflow.environment_variables import MLFLOW_TRACKING_URI
-        from mlflow.exceptions import MlflowException
-
-        for talkative in ("mlflow.store.db.utils", "alembic"):
-            logging.getLogger(talkative).setLevel(logging.WARNING)
         self.folder.mkdir(parents=True, exist_ok=True)
-        os.environ[MLFLOW_TRACKING_URI.name] = self.address
-        client = MlflowClient(self.address, self.address)
-        try:
-            # The first call creates the tables, under a lock that MLflow holds.
-            client.get_experiment_by_name(EXPERIMENT)
-        except MlflowException as error:
-            if "out-of-date database schema" not in str(error):
-                raise
-            raise dg.Failure(
-                f"The MLflow database {self.address} was written by an older MLflow. Keep a copy, "
-                f"then run: mlflow db upgrade {self.address}"
-            ) from error
-        return client
+        return open_client(self.address)
 
-    def record(
-        self,
-        name: str,
-        *,
-        params: Mapping[str, Any],
-        metrics: Mapping[str, float],
-        tags: Mapping[str, str],
-        files: Mapping[str, Path] | None = None,
-    ) -> str:
-        """Writes one finished run and returns its id, "" when tracking is off.
-
-        Args:
-            name: shown in the list of runs.
-            params, metrics, tags: as MLflow has them; None and NaN must be left out.
-            files: folder inside the run's artefacts -> file or folder to copy there.
-        """
-        if not self.enabled:
-            return ""
-        from mlflow.entities import Metric, Param, RunTag
-
-        client = self.client()
-        run = client.create_run(self._experiment(client), run_name=name).info
-        moment = run.start_time
-        client.log_batch(
-            run.run_id,
-            metrics=[Metric(key, float(value), moment, 0) for key, value in metrics.items()],
-            params=[Param(key, str(value)[:6000]) for key, value in params.items()],
-            tags=[RunTag(key, str(value)) for key, value in tags.items()],
-        )
-        for place, path in (files or {}).items():
-            if path.is_dir():
-                client.log_artifacts(run.run_id, str(path), place)
-            else:
-                client.log_artifact(run.run_id, str(path), place)
-        client.set_terminated(run.run_id)
-        return str(run.run_id)
-
-    def once(self, key: str, write: Callable[[], str]) -> str:
-        """Calls `write` unless it was called for the same `key` before; returns what it returned.
-
-        An artefact that is kept is not recorded again, and one whose run was killed between
-        artefact and record is recorded by the next run.
-        """
-        if not self.enabled:
-            return ""
-        step = Step("mlflow", {"record": key}, {"address": self.address}, "")
-
-        def note(path: Path) -> dict[str, Any]:
-            path.write_text(write(), encoding="utf-8")
+    def link(self) -> dict[str, Any]:
+        """What an asset shows of it: a link to the MLflow run, where something was recorded."""
+        if not self._parent:
             return {}
+        experiment = self._experiment(self.client())
+        page = f"{self.pages}/#/experiments/{experiment}/runs/{self._parent}"
+        return {"mlflow_run": dg.MetadataValue.url(page), "mlflow_run_id": self._parent}
 
-        return ensure(self.folder / "recorded" / step.key, step, note).path.read_text("utf-8")
+    def record(self, key: str, make: Callable[[], Record]) -> str:
+        """Writes a run unless the same `key` was recorded before; returns its id, "" when off."""
+        return self._once(key, lambda name: self._write(name, make()))
 
     def detector(
-        self, name: str, folder: Path, config: Mapping[str, Any], summary: Mapping[str, Any]
+        self,
+        name: str,
+        folder: Path,
+        config: Mapping[str, Any],
+        summary: Mapping[str, Any],
+        *,
+        datasets: Mapping[str, str] | None = None,
+        curves: Mapping[str, Sequence[tuple[int, float]]] | None = None,
     ) -> str:
-        """Records the training of a detector and makes it the challenger; returns its version."""
+        """Records the training of a detector and makes it the challenger; returns its version.
 
-        def write() -> str:
-            run = self.record(
-                f"detector {name}",
-                params={key: value for key, value in config.items() if value is not None},
-                metrics=summary["decision"],
-                tags={"detector": name, "content_hash": summary["content_hash"]},
-                files={"detector": folder},
-            )
+        What is registered is a model that `mlflow models serve` serves, with the detector in it.
+
+        Args:
+            name: that the detector goes by.
+            folder: as `save_detector` wrote it.
+            config: of the asset; None is left out.
+            summary: `content_hash`, `decision`, `lineage` and what else the card says of it.
+            datasets: domain -> version of its manifest.
+            curves: as in `Record`, beside what the lineage holds.
+        """
+
+        def write(key: str) -> str:
+            from deepward.evaluation.model_card import lineage_curves, model_card
+            from resources.served import write_served
+
+            card = model_card(name, summary)
+            lineage = summary.get("lineage", {})
+            shown = {
+                f"validation/{metric}": found["value"]
+                for metric, found in lineage.get("validation", {}).items()
+                if found.get("value") is not None
+            }
             tags = {"content_hash": summary["content_hash"]}
-            return self.register(run, "detector", alias="challenger", tags=tags)
+            with tempfile.TemporaryDirectory(prefix="deepward-") as scratch:
+                write_served(folder, Path(scratch, MODEL))
+                run = self._write(
+                    key,
+                    Record(
+                        name=f"detector {name}",
+                        params={k: value for k, value in config.items() if value is not None},
+                        metrics={**_numbers(summary["decision"]), **shown},
+                        headline={f"{key}/{name}": (0, value) for key, value in shown.items()},
+                        curves={**lineage_curves(lineage), **(curves or {})},
+                        datasets=datasets or {},
+                        tags={"detector": name, **tags},
+                        files={MODEL: Path(scratch, MODEL)},
+                        texts={CARD: card},
+                        note=card,
+                    ),
+                )
+            client = self.client()
+            return register(client, run, MODEL, alias="challenger", tags=tags, card=card)
 
-        return self.once(f"detector {name} {summary['content_hash']}", write)
+        return self._once(f"detector {name} {summary['content_hash']}", write)
 
     def champion(self, content_hash: str, reasons: Sequence[str] = ()) -> str:
         """Moves the alias champion to the registered detector with this hash; its version.
@@ -155,55 +160,60 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
         return str(newest.version)
 
     def evaluation(
-        self, detector: str, domain: str, version: str, flat: Mapping[str, Any], folder: Path
-    ) -> None:
-        """Records one detector on one domain, with its figures."""
-        self.once(
+        self,
+        detector: str,
+        domain: str,
+        version: str,
+        flat: Mapping[str, Any],
+        folder: Path,
+        manifest: str = "",
+    ) -> str:
+        """Records one detector on one domain, with its figures; the run's id."""
+        return self.record(
             f"domain_metrics {detector} {domain} {version}",
-            lambda: self.record(
-                f"{detector} on {domain}",
+            lambda: Record(
+                name=f"{detector} on {domain}",
                 params={"detector": detector, "domain": domain, "split": flat["split"]},
                 metrics=_numbers(flat),
+                headline={
+                    f"{metric}/{detector}/{domain}": (0, flat[metric])
+                    for metric in ("auc", "laundered_auc")
+                    if flat.get(metric) is not None
+                },
                 tags={"detector": detector, "content_hash": flat["detector_hash"]},
+                datasets={domain: manifest} if manifest else {},
                 files={"evaluation": folder},
             ),
         )
 
-    def means(self, detector: str, version: str, means: Mapping[str, float]) -> None:
-        """Records one detector's means over domains."""
-        self.once(
-            f"metrics {detector} {version}",
-            lambda: self.record(
-                f"{detector} on all domains",
-                params={"detector": detector},
-                metrics=means,
-                tags={"detector": detector},
-            ),
-        )
+    def _write(self, key: str, record: Record) -> str:
+        client = self.client()
+        experiment = self._experiment(client)
+        if not self._parent and self._run is not None and self._instance is not None:
+            self._parent = open_parent(
+                client, experiment, self._run, self._instance, self.dagster_pages
+            )
+        return write_run(client, experiment, key, record, self._parent)
 
-    def register(self, run_id: str, place: str, *, alias: str, tags: Mapping[str, str]) -> str:
-        """Makes a run's artefact folder the next version of the detector; returns the version."""
+    def _once(self, key: str, write: Callable[[str], str]) -> str:
+        """What `write` returned when it was first called for `key`; "" when tracking is off.
+
+        An artefact that is kept is not recorded again, and one whose run was killed between
+        artefact and record is recorded by the next run: under the name that `write` is given, so
+        that what the killed one began is finished.
+        """
         if not self.enabled:
             return ""
-        client = self.client()
-        if not client.search_registered_models(f"name = '{MODEL_NAME}'"):
-            client.create_registered_model(MODEL_NAME, description="Detectors of Deepward.")
-        source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
-        version = client.create_model_version(MODEL_NAME, source, run_id, tags=dict(tags))
-        client.set_registered_model_alias(MODEL_NAME, alias, version.version)
-        return str(version.version)
+        step = Step("mlflow", {"record": key}, {"address": self.address}, "2")
+
+        def note(path: Path) -> dict[str, Any]:
+            path.write_text(write(step.key), encoding="utf-8")
+            return {}
+
+        return ensure(self.folder / "recorded" / step.key, step, note).path.read_text("utf-8")
 
     def _experiment(self, client: "MlflowClient") -> str:
-        from mlflow.exceptions import MlflowException
-
-        found = client.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return str(found.experiment_id)
-        try:
-            artifacts = (self.folder / "artifacts").as_uri()
-            return client.create_experiment(EXPERIMENT, artifact_location=artifacts)
-        except MlflowException:  # another process was quicker
-            return str(client.get_experiment_by_name(EXPERIMENT).experiment_id)
+        return experiment_of(client, self.address, self.folder / "artifacts")
 
 
 def _numbers(flat: Mapping[str, Any]) -> dict[str, float]:

@@ -48,7 +48,7 @@ def stage_metadata(entry: "Entry", rows: "Sequence[StageRow]", ledger: "Ledger")
     """One stage: its place, the matrix up to it, and what past domains lost."""
     from deepward.learning.continual.rows import draw_rows, losses, summarize_rows
 
-    upto = [row for row in rows if _number(row) <= entry.number]
+    upto = [row for row in rows if row_number(row) <= entry.number]
     summary = summarize_rows(upto)
     shown: dict[str, Any] = {
         "stage": entry.detector,
@@ -121,5 +121,6 @@ def matrix_table(rows: "Sequence[StageRow]", metric: str) -> dg.MarkdownMetadata
     return table(["after", *domains], lines)
 
 
-def _number(row: "StageRow") -> int:
+def row_number(row: "StageRow") -> int:
+    """Number of the stage that a row is of."""
     return int(row.detector.split("-")[1])

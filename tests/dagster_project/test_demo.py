@@ -18,6 +18,7 @@ from deepward.detectors import load_detector
 from deepward.files import sha256_file
 from deepward.learning.continual import Ledger
 from deepward.release import Releases
+from sensors import dead_runs
 
 ROOT = Path(__file__).parents[2]
 NAMES = ["demo_camera_only", "demo_swap", "demo_upsampler"]
@@ -204,17 +205,49 @@ def test_a_run_whose_process_died_is_ended_and_a_living_one_is_not(
     @dg.job
     def nothing() -> None: ...
 
-    alive = prepared.process_tag()
-    host = alive[prepared.PROCESS_TAG].partition(":")[0]
-    dead = {prepared.PROCESS_TAG: f"{host}:{2**22 + 1}:1"}
+    alive = dead_runs.process_tag()
+    host = alive[dead_runs.PROCESS_TAG].partition(":")[0]
+    dead = {dead_runs.PROCESS_TAG: f"{host}:{2**22 + 1}:1"}
     started = dg.DagsterRunStatus.STARTED
     runs = [
         instance.create_run_for_job(nothing, tags=tags, status=started)
         for tags in (alive, dead, {})
     ]
-    assert prepared.end_dead_runs(instance) == 1
+    assert dead_runs.end_dead_runs(instance) == 1
     statuses = [instance.get_run_by_id(run.run_id).status for run in runs]
     assert statuses == [started, dg.DagsterRunStatus.FAILURE, started]
+
+
+def test_a_run_of_the_daemon_whose_process_is_gone_is_ended(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dg.job
+    def nothing() -> None: ...
+
+    started = dg.DagsterRunStatus.STARTED
+    alive, gone, reused, unborn = (
+        instance.create_run_for_job(nothing, status=started) for _ in range(4)
+    )
+    instance.report_engine_event(f"Started process for run (pid: {os.getpid()}).", alive)
+    instance.report_engine_event(f"Started process for run (pid: {2**22 + 1}).", gone)
+    instance.report_engine_event(f"Started process for run (pid: {os.getpid()}).", reused)
+    begun = dead_runs._begun
+
+    def later(pid: int) -> float | None:
+        """That of `reused` is told of a process that began an hour after the run did."""
+        return None if begun(pid) is None else time.time() + 3600 * next(asked)
+
+    asked = iter([-1, 1])
+    order = [
+        run.run_id for run in instance.get_runs() if run.run_id in (alive.run_id, reused.run_id)
+    ]
+    if order[0] == reused.run_id:
+        asked = iter([1, -1])
+    monkeypatch.setattr(dead_runs, "_begun", later)
+    assert dead_runs.end_dead_runs(instance) == 2
+    statuses = [instance.get_run_by_id(run.run_id).status for run in (alive, gone, reused, unborn)]
+    failed = dg.DagsterRunStatus.FAILURE
+    assert statuses == [started, failed, failed, started]
 
 
 def test_the_folder_used_last_is_remembered_unless_another_is_named(

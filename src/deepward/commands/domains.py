@@ -10,6 +10,7 @@ import typer
 
 from deepward.commands.console import out, print_json, print_table, say, shown_progress
 from deepward.commands.datasets import domain_folders, scan
+from deepward.commands.importing import add_importers
 from deepward.commands.options import JsonFlag, root_at
 from deepward.errors import DomainError, UsageError
 from deepward.home import domains_folder
@@ -25,6 +26,7 @@ domains_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+add_importers(domains_app)
 FolderArgument = Annotated[
     Path | None,
     typer.Argument(

@@ -17,6 +17,7 @@ from deepward.evaluation.domain_metrics import DomainMetrics
 from deepward.evaluation.embedding import inline_svg, rows_of
 from deepward.evaluation.grids import heat_map
 from deepward.evaluation.matrices import TransferMatrix
+from deepward.evaluation.model_card import MODEL_CARD, training_data
 from deepward.evaluation.sections import Evidence, Finder, domain_section, folder_rows
 from deepward.evaluation.spreads import overview_figure
 from deepward.evaluation.wording import (
@@ -31,18 +32,6 @@ from deepward.evaluation.wording import (
 from deepward.metrics.intervals import Estimate
 
 __all__ = ["DetectorResults", "ReportData", "build_report"]
-
-MODEL_CARD = {
-    "training_data": "Not stated; see the lineage below.",
-    "licences": "Not stated. Ask whoever trained this detector which licences its training"
-    " pictures carry before passing it on.",
-    "intended_use": "Sorting still pictures for a person to look at, among pictures like those it"
-    " was trained and tested on.",
-    "limits": "A verdict is evidence, not proof, and never the sole ground of a decision about a"
-    " person. Fakes made in ways that are not in the training data may pass as real. Resizing,"
-    " recompression and screenshots weaken the traces it relies on. It says nothing about whether"
-    " what a real picture shows is presented truthfully.",
-}
 
 
 @dataclass(frozen=True)
@@ -138,7 +127,7 @@ def _detector(data: ReportData, place: int) -> dict[str, Any]:
             domain_section(found, f"{anchor}-domain-{number + 1}", data.pixels, shown.evidence)
             for number, found in enumerate(shown.domains)
         ],
-        "card": {**MODEL_CARD, **_training_data(shown.trained_on), **shown.model_card},
+        "card": {**MODEL_CARD, **training_data(shown.trained_on), **shown.model_card},
         "trained_on": shown.trained_on,
         "decision": shown.facts.get("decision", {}),
         "lineage": rows_of(shown.facts),
@@ -160,15 +149,6 @@ def _side_by_side(
         )
         for domain in domains
     ]
-
-
-def _training_data(domains: Mapping[str, Mapping[str, int]]) -> dict[str, str]:
-    """The model card's line on training data, from what the lineage counted."""
-    texts = []
-    for name in sorted(domains):
-        counts = [f"{n} {what.replace('_', ' ')}" for what, n in sorted(domains[name].items())]
-        texts.append(f"{name} ({', '.join(counts)})")
-    return {"training_data": "; ".join(texts) + "."} if texts else {}
 
 
 def _estimate_text(estimate: Estimate, as_share: bool = False, as_gain: bool = False) -> str:

@@ -45,6 +45,13 @@ REASONS: dict[str, str] = {
     "reader_failed": "met an error of the program that reads it",
     "too_much_memory": "needs more memory than a reader is given",
     "too_slow": "was not read within the time allowed",
+    # what a record of a data set from elsewhere shows
+    "checksum": "does not fit its checksum",
+    "damaged_length": "has a length that does not fit its checksum",
+    "label_unknown": "has a label that was named neither as real nor as fake",
+    "no_picture": "has no picture in the field that was named",
+    "not_an_example": "is no tf.Example",
+    "split_unknown": "has a split that is none of train, val and test",
     # what comparing it with others shows
     "duplicate": "same bytes as an earlier file of the same split and label",
     "duplicate_across_splits": "copy or re-encoding of a picture in a split tested later",
