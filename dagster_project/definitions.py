@@ -11,6 +11,7 @@ from assets import (
     learning,
     meta_learning,
     release,
+    robustness,
     synthesis,
 )
 from dagster_project.environments import profile_resources
@@ -28,6 +29,7 @@ defs = dg.Definitions(
             meta_learning,
             continual,
             evaluation,
+            robustness,
             release,
         ]
     ),

@@ -17,6 +17,7 @@ from deepward.commands.learn_on import adapt, forget, stage
 from deepward.commands.meta import meta_train
 from deepward.commands.release import history, release, rollback
 from deepward.commands.report import report
+from deepward.commands.robustness import robustness
 from deepward.commands.score import score
 from deepward.commands.synthesize import synthesize
 from deepward.commands.train import train
@@ -63,6 +64,7 @@ app.command()(stage)
 app.command()(forget)
 app.command()(continual)
 app.command()(evaluate)
+app.command()(robustness)
 app.command()(report)
 app.add_typer(inbox_app, name="inbox")
 app.command()(release)

@@ -71,6 +71,7 @@ def test_what_trains_or_scores_waits_for_its_turn_in_the_pool() -> None:
         "metrics",
         "prompt_set",
         "released_detector",
+        "robustness_report",
     }
 
 

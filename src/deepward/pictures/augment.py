@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepward.pictures.recompress import recompress
+
 __all__ = ["AugmentConfig", "augment"]
 
 Pixels = NDArray[np.uint8]
@@ -54,21 +56,9 @@ def _recompress(image: Pixels, random: np.random.Generator) -> Pixels:
     image = image[top:, left:]
     quality = int(random.integers(50, 96))
     if random.random() < 0.9:
-        sampling = (
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
-            if random.random() < 0.5
-            else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
-        )
-        options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-        extension = ".jpg"
-    else:
-        options, extension = [cv2.IMWRITE_WEBP_QUALITY, quality], ".webp"
-    # The channel order matters to both encoders: they store luma and colour differences.
-    written, data = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    assert written, "OpenCV encodes every 8-bit RGB picture"
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    assert decoded is not None, "OpenCV decodes what it encoded"
-    return _as_pixels(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+        subsampling = "4:2:0" if random.random() < 0.5 else "4:4:4"
+        return recompress(image, quality, "jpeg", subsampling)
+    return recompress(image, quality, "webp")
 
 
 def _as_pixels(image: NDArray[np.generic]) -> Pixels:

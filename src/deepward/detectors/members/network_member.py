@@ -39,6 +39,7 @@ class NetworkMember:
         held: samples that no fit has seen: the validation part of each stage.
         exemplars: crops of earlier stages, where a strategy keeps some.
         mattered: weights that earlier stages rest on, where a strategy holds them.
+        trained: curves of the last training.
     """
 
     config: NetworkConfig
@@ -46,6 +47,7 @@ class NetworkMember:
     held: tuple[Samples, ...] = ()
     exemplars: Exemplars = field(default_factory=Exemplars.none)
     mattered: Consolidation = field(default_factory=Consolidation)
+    trained: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def fit(cls, config: NetworkConfig, stage: Stage, tell: Progress) -> Self:
@@ -116,6 +118,14 @@ class NetworkMember:
     def unseen(self) -> Unseen | None:
         """Logits of what was held out, as it is and laundered; a restored member has none."""
         return self._unseen
+
+    def networks(self) -> Mapping[str, Network]:
+        """The one network."""
+        return {"": self.network}
+
+    def curves(self) -> Mapping[str, Any]:
+        """Of its first fit; nothing is kept of them in the weights."""
+        return self.trained
 
     def state_dict(self) -> dict[str, Tensor]:
         """The weights, and what is kept of earlier stages in files of their own."""

@@ -1,0 +1,12 @@
+"""How a detector fares on what it was not made for, and detectors that are made to generalize."""
+
+import dagster as dg
+
+measure_robustness = dg.define_asset_job(
+    "measure_robustness",
+    selection=dg.AssetSelection.assets("robustness_report"),
+    description="Judge test pictures by the champion, or the baseline, after degradations and "
+    "adversarial attacks.",
+    executor_def=dg.in_process_executor,
+)
+generalization_jobs = [measure_robustness]
