@@ -7,6 +7,7 @@ from assets import (
     continual,
     domains,
     evaluation,
+    generalization,
     knowledge,
     learning,
     meta_learning,
@@ -29,6 +30,7 @@ defs = dg.Definitions(
             meta_learning,
             continual,
             evaluation,
+            generalization,
             robustness,
             release,
         ]

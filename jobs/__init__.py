@@ -10,7 +10,7 @@ from jobs.evaluation import (
     scan_domains,
     train_baseline,
 )
-from jobs.generalization import generalization_jobs, measure_robustness
+from jobs.generalization import generalization_jobs, measure_robustness, train_adversarial
 from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
 from jobs.meta_learning import meta_train
 from jobs.release import release_challenger
@@ -48,6 +48,7 @@ __all__ = [
     "release_challenger",
     "respond_to_technique",
     "scan_domains",
+    "train_adversarial",
     "train_baseline",
     "write_brief",
 ]

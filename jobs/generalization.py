@@ -9,4 +9,11 @@ measure_robustness = dg.define_asset_job(
     "adversarial attacks.",
     executor_def=dg.in_process_executor,
 )
-generalization_jobs = [measure_robustness]
+train_adversarial = dg.define_asset_job(
+    "train_adversarial",
+    selection=dg.AssetSelection.assets("domain_adversarial_detector"),
+    description="Train a network that unlearns which domain a picture is from, on the domains that "
+    "were scanned.",
+    executor_def=dg.in_process_executor,
+)
+generalization_jobs = [measure_robustness, train_adversarial]

@@ -65,6 +65,7 @@ def test_what_trains_or_scores_waits_for_its_turn_in_the_pool() -> None:
         "attack_pattern_report",
         "baseline_detector",
         "continual_checkpoints",
+        "domain_adversarial_detector",
         "domain_metrics",
         "fewshot_dataset",
         "meta_trained_detector",

@@ -39,6 +39,17 @@ def train(
         float | None, typer.Option("--minutes", help="Stop after so much training time.")
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Stop after so many steps.")] = None,
+    adversarial: Annotated[
+        bool,
+        typer.Option(
+            "--adversarial-domains",
+            help="Networks unlearn which domain a picture is from; needs two domains at least.",
+        ),
+    ] = False,
+    reversal: Annotated[
+        str,
+        typer.Option("--reversal", help="How much of it: ganin (rising), or a number."),
+    ] = "ganin",
     seed: Annotated[int, typer.Option("--seed", help="Of every random choice.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a detector at --out.")] = False,
     as_json: JsonFlag = False,
@@ -62,11 +73,21 @@ def train(
     root = root_at(domains)
     folders = domain_folders(root, domain)
 
-    from deepward.detectors import Descriptions, find_recipe, save_detector
+    from deepward.detectors import Descriptions, find_recipe, save_detector, with_reversal
     from deepward.learning import TrainingConfig, train_detector
+    from deepward.learning.domain_adversarial import check_reversal
 
-    find_recipe(detector)
-    config = TrainingConfig(detector=detector, steps=steps, minutes=minutes, seed=seed)
+    recipe = find_recipe(detector)
+    if adversarial:
+        check_reversal(reversal)
+        with_reversal(recipe, reversal)
+    config = TrainingConfig(
+        detector=detector,
+        steps=steps,
+        minutes=minutes,
+        seed=seed,
+        reversal=reversal if adversarial else "",
+    )
     with shown_progress() as progress:
         manifests = _trainable([scan(f, progress, root) for f in folders], named=bool(domain))
         data = {split: images(manifests, split, progress) for split in ("train", "val")}

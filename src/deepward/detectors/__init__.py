@@ -6,6 +6,7 @@ from deepward.detectors.config import (
     MEMBERS,
     DetectorConfig,
     find_recipe,
+    with_reversal,
 )
 from deepward.detectors.decision import Decision, Finding, decide
 from deepward.detectors.descriptions import Descriptions
@@ -49,4 +50,5 @@ __all__ = [
     "fit_familiarity",
     "load_detector",
     "save_detector",
+    "with_reversal",
 ]

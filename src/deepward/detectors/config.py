@@ -16,7 +16,7 @@ from deepward.detectors.process import ProcessConfig, ProcessMember
 from deepward.detectors.protocol import MemberConfig
 from deepward.errors import DetectorFileError, UsageError
 
-__all__ = ["CONTROL", "DETECTORS", "MEMBERS", "DetectorConfig", "find_recipe"]
+__all__ = ["CONTROL", "DETECTORS", "MEMBERS", "DetectorConfig", "find_recipe", "with_reversal"]
 
 # Kind to (config, member).
 MEMBERS: dict[str, tuple[Any, Any]] = {
@@ -147,6 +147,53 @@ DETECTORS |= {
     "reference_mobilenetv2": _reference("mobilenetv2_100"),
     "reference_vit_s": _reference("vit_small_patch16_224", crop=224),
 }
+
+
+# Domain-adversarial training: features that do not tell where a picture is from.
+DETECTORS |= {
+    "adversarial": DetectorConfig(
+        (NetworkConfig(name="adversarial", crop=128, fold=2, reversal="ganin"),)
+    ),
+    "adversarial_resnet50": DetectorConfig(
+        (
+            NetworkConfig(
+                name="resnet50",
+                representation=("raw",),
+                backbone="resnet50",
+                pretrained=True,
+                crop=224,
+                fold=1,
+                learning_rate=3e-4,
+                reversal="ganin",
+            ),
+        )
+    ),
+}
+
+
+def with_reversal(recipe: DetectorConfig, schedule: str) -> DetectorConfig:
+    """The recipe with every network trained domain-adversarially.
+
+    Raises:
+        UsageError: it has no network.
+    """
+    members: list[Any] = list(recipe.members)
+    if not any(isinstance(member, NetworkConfig) for member in members):
+        networks = ", ".join(
+            name
+            for name, each in DETECTORS.items()
+            if any(isinstance(member, NetworkConfig) for member in each.members)
+        )
+        raise UsageError(
+            "Domain-adversarial training is of networks, and this detector has none; those with "
+            f"one are {networks}."
+        )
+    return DetectorConfig(
+        tuple(
+            replace(member, reversal=schedule) if isinstance(member, NetworkConfig) else member
+            for member in members
+        )
+    )
 
 
 def find_recipe(name: str) -> DetectorConfig:

@@ -15,6 +15,8 @@ __all__ = ["AugmentConfig", "augment"]
 
 Pixels = NDArray[np.uint8]
 
+_KNOTS = 5  # of the grid that is distorted, along and across
+
 
 @dataclass(frozen=True)
 class AugmentConfig:
@@ -26,6 +28,7 @@ class AugmentConfig:
     noise: float = 0.1
     tone: float = 0.2
     recompress: float = 0.3
+    warp: float = 0.0
 
 
 def augment(image: Pixels, config: AugmentConfig, random: np.random.Generator) -> Pixels:
@@ -37,6 +40,8 @@ def augment(image: Pixels, config: AugmentConfig, random: np.random.Generator) -
         size = (max(32, round(image.shape[1] * factor)), max(32, round(image.shape[0] * factor)))
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
         image = _as_pixels(cv2.resize(image, size, interpolation=method))
+    if config.warp and random.random() < config.warp:
+        image = _warped(image, random)
     if random.random() < config.blur:
         image = _as_pixels(cv2.GaussianBlur(image, (0, 0), random.uniform(0.4, 1.5)))
     if random.random() < config.tone:
@@ -48,6 +53,21 @@ def augment(image: Pixels, config: AugmentConfig, random: np.random.Generator) -
     if random.random() < config.recompress:
         image = _recompress(image, random)
     return image
+
+
+def _warped(image: Pixels, random: np.random.Generator) -> Pixels:
+    """Grid distortion: the knots of a coarse grid move by up to a fiftieth of the picture."""
+    height, width = image.shape[:2]
+    moves = random.uniform(-0.02, 0.02, (2, _KNOTS, _KNOTS)).astype(np.float32)
+    down, right = (
+        cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) * side
+        for part, side in zip(moves, (height, width), strict=True)
+    )
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    warped = cv2.remap(
+        image, columns + right, rows + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+    )
+    return _as_pixels(warped)
 
 
 def _recompress(image: Pixels, random: np.random.Generator) -> Pixels:
