@@ -10,6 +10,7 @@ from deepward.commands.continual import continual
 from deepward.commands.domains import domains_app
 from deepward.commands.endings import PoliteGroup
 from deepward.commands.evaluate import evaluate
+from deepward.commands.experts import experts
 from deepward.commands.explain import explain
 from deepward.commands.inbox import inbox_app
 from deepward.commands.knowledge import ingest, search
@@ -59,6 +60,7 @@ app.command()(explain)
 app.add_typer(domains_app, name="domains")
 app.command()(train)
 app.command("meta-train")(meta_train)
+app.command()(experts)
 app.command()(adapt)
 app.command()(stage)
 app.command()(forget)

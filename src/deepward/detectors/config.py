@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from deepward.detectors.members.experts import ExpertsConfig, ExpertsMember
 from deepward.detectors.members.network import NetworkConfig
 from deepward.detectors.members.network_member import NetworkMember
 from deepward.detectors.members.ridge import RidgeConfig, RidgeMember
@@ -16,10 +17,19 @@ from deepward.detectors.process import ProcessConfig, ProcessMember
 from deepward.detectors.protocol import MemberConfig
 from deepward.errors import DetectorFileError, UsageError
 
-__all__ = ["CONTROL", "DETECTORS", "MEMBERS", "DetectorConfig", "find_recipe", "with_reversal"]
+__all__ = [
+    "CONTROL",
+    "DETECTORS",
+    "MEMBERS",
+    "DetectorConfig",
+    "find_recipe",
+    "member_config",
+    "with_reversal",
+]
 
 # Kind to (config, member).
 MEMBERS: dict[str, tuple[Any, Any]] = {
+    "experts": (ExpertsConfig, ExpertsMember),
     "network": (NetworkConfig, NetworkMember),
     "process": (ProcessConfig, ProcessMember),
     "statistics": (RidgeConfig, RidgeMember),
@@ -44,10 +54,16 @@ class DetectorConfig:
         Raises:
             DetectorFileError: a member's kind or one of its fields is unknown here.
         """
-        return cls(tuple(_member(dict(member)) for member in values["members"]))
+        return cls(tuple(member_config(member) for member in values["members"]))
 
 
-def _member(values: dict[str, Any]) -> MemberConfig:
+def member_config(given: Mapping[str, Any]) -> MemberConfig:
+    """A member's config from plain values.
+
+    Raises:
+        DetectorFileError: its kind or one of its fields is unknown here.
+    """
+    values = dict(given)
     kind = str(values.get("kind"))
     if kind not in MEMBERS:
         raise DetectorFileError(
@@ -165,6 +181,52 @@ DETECTORS |= {
                 fold=1,
                 learning_rate=3e-4,
                 reversal="ganin",
+            ),
+        )
+    ),
+}
+
+
+# Experts on cluster folds: closed forms that need no training, and networks with the losses of the
+# winner of the 2024 Global Multimedia Deepfake Detection image track.
+_EXPERT = NetworkConfig(
+    name="expert", crop=96, fold=2, contrast=0.1, noised=1.0, warp=0.2, ema=0.995, looks=5
+)
+
+
+def _winner(backbone: str) -> dict[str, Any]:
+    return asdict(
+        replace(
+            _EXPERT,
+            representation=("raw",),
+            backbone=backbone,
+            pretrained=True,
+            crop=512,
+            fold=1,
+            learning_rate=1e-4,
+            contrast=1.0,
+        )
+    )
+
+
+DETECTORS |= {
+    "experts": DetectorConfig((ExpertsConfig(experts=(asdict(_PROCESS),)),)),
+    "experts_small": DetectorConfig((ExpertsConfig(experts=(asdict(_EXPERT),), share=1.0),)),
+    "experts_winner": DetectorConfig(
+        (
+            ExpertsConfig(
+                experts=tuple(
+                    _winner(name)
+                    for name, count in (
+                        ("convnextv2_tiny.fcmae_ft_in22k_in1k", 2),
+                        ("tf_efficientnet_b4.ns_jft_in1k", 2),
+                        ("tf_efficientnet_b5.ns_jft_in1k", 2),
+                        ("tf_efficientnet_b6.ns_jft_in1k", 1),
+                    )
+                    for _ in range(count)
+                ),
+                folds=7,
+                share=1.0,
             ),
         )
     ),

@@ -25,7 +25,7 @@ from deepward.detectors import (
 )
 from deepward.domains import ImageSet
 from deepward.errors import TrainingError, UsageError
-from deepward.learning.assemble import assemble
+from deepward.learning.assemble import assemble, can_be_weighed
 from deepward.learning.continual.strategy import Strategy
 from deepward.learning.domain_adversarial import check_reversal
 from deepward.metrics.thresholds import fewest_reals
@@ -202,8 +202,9 @@ def _learned_on(
 ) -> Detector:
     history = [*parent.lineage.get("history", []), {"parent": parent.content_hash, "how": how}]
     lineage = {**parent.lineage, "domains": domains, "history": history}
-    if any(member.unseen() is None for member in members.values()):
-        # A network from a file has no held-out samples to be weighed by: weights, calibration and
+    if not can_be_weighed(members):
+        # A network from a file has no held-out samples to be weighed by, and experts that are
+        # members of their own were held out from different ones: weights, calibration and
         # threshold stay the parent's, and the history says so.
         history[-1]["decision"] = "of the parent"
         return Detector(
@@ -290,7 +291,7 @@ def curves_of(members: Mapping[str, Member]) -> dict[str, Any]:
     return {"curves": kept} if kept else {}
 
 
-def lineage_of(config: TrainingConfig, train: ImageSet, val: ImageSet) -> dict[str, Any]:
+def lineage_of(config: Any, train: ImageSet, val: ImageSet) -> dict[str, Any]:
     """Where a detector comes from: settings, counts by domain, versions of libraries."""
     packages = ("deepward", "torch", "timm", "numpy", "opencv-python-headless")
     return {
