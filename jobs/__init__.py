@@ -10,7 +10,12 @@ from jobs.evaluation import (
     scan_domains,
     train_baseline,
 )
-from jobs.generalization import generalization_jobs, measure_robustness, train_adversarial
+from jobs.generalization import (
+    generalization_jobs,
+    measure_robustness,
+    train_adversarial,
+    train_experts,
+)
 from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
 from jobs.meta_learning import meta_train
 from jobs.release import release_challenger
@@ -50,5 +55,6 @@ __all__ = [
     "scan_domains",
     "train_adversarial",
     "train_baseline",
+    "train_experts",
     "write_brief",
 ]

@@ -16,4 +16,11 @@ train_adversarial = dg.define_asset_job(
     "were scanned.",
     executor_def=dg.in_process_executor,
 )
-generalization_jobs = [measure_robustness, train_adversarial]
+train_experts = dg.define_asset_job(
+    "train_experts",
+    selection=dg.AssetSelection.assets("cluster_folds", "expert_ensemble"),
+    description="Cluster the training pictures, deal the clusters out to folds, and train an "
+    "expert for each.",
+    executor_def=dg.in_process_executor,
+)
+generalization_jobs = [measure_robustness, train_adversarial, train_experts]

@@ -1,9 +1,10 @@
 """What is shown of detectors that are made to generalize: curves, clusters, folds."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.metadata import picture
+from assets.metadata import picture, table
 from assets.metadata.evaluation import detector_metadata
 
 if TYPE_CHECKING:
@@ -27,6 +28,63 @@ def adversarial_metadata(
             if watched in found:
                 shown[f"{name}_{watched}"] = round(found[watched][-1][1], 4)
     return shown
+
+
+def folds_metadata(facts: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What each cluster holds, the map, and its pictures."""
+    rows = [
+        [
+            *(each[name] for name in ("cluster", "fold", "samples", "fake")),
+            _shares(each["domains"]),
+            _shares(each["techniques"]),
+        ]
+        for each in facts["clusters"]
+    ]
+    header = ["cluster", "held out in fold", "pictures", "fake", "domains", "techniques"]
+    return {
+        "clusters": len(rows),
+        "folds": facts["folds"],
+        "pictures": sum(row[2] for row in rows),
+        "domains": ", ".join(facts["domains"]),
+        "shares": table(header, rows),
+        "figure_map": picture((folder / "map.png").read_bytes(), "clusters and folds"),
+        "figure_clusters": picture((folder / "montage.jpg").read_bytes(), "pictures by cluster"),
+    }
+
+
+def _shares(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+
+
+def expert_metadata(
+    summary: Mapping[str, Any], manifests: "Sequence[Manifest]", version: str
+) -> dict[str, Any]:
+    """What the experts learned from, and what they say of clusters that they never saw."""
+    lineage = summary["lineage"]
+    members = [member["name"] for member in summary["config"]["members"]]
+    shown = {
+        **detector_metadata(summary, manifests, version),
+        "experts": lineage["folds"]["count"],
+        "joined": "mean of probabilities" if members == ["experts"] else "weighed",
+        "held_out_by": lineage["folds"]["kind"],
+        **training_metadata(_by_expert(lineage.get("curves", {}))),
+    }
+    for name in ("auc", "recall_real", "recall_fake"):
+        value = lineage["validation"][name]["value"]
+        if value is not None:
+            shown[f"held_out_{name}"] = round(value, 4)
+    return shown
+
+
+def _by_expert(curves: Mapping[str, Any]) -> dict[str, Any]:
+    """Curves named "expert0 loss" inside one member, apart by expert."""
+    found: dict[str, Any] = {}
+    for member, terms in curves.items():
+        for name, curve in terms.items():
+            expert, _, term = name.partition(" ")
+            key, inner = (expert, term) if term else (member, name)
+            found.setdefault(key, {})[inner] = curve
+    return found
 
 
 def training_metadata(curves: Mapping[str, Any], domains: int = 0) -> dict[str, Any]:

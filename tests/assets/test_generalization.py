@@ -28,6 +28,46 @@ def shown(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
     return {name: value.value for name, value in found.items()}
 
 
+EXPERTS = {
+    "members": [
+        {
+            "kind": "experts", "name": "experts", "folds": 2,
+            "experts": [{"kind": "process", "name": "one", "statistics": ["cooccurrence"]}],
+        }
+    ]
+}  # fmt: skip
+
+
+def test_experts_are_trained_on_folds_of_clusters(
+    go_on: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    recipe = tmp_path_factory.mktemp("recipe") / "experts.yaml"
+    recipe.write_text(yaml.safe_dump(EXPERTS))
+    ops: dict[str, Any] = {
+        "cluster_folds": {"folds": 2, "clusters": 6, "statistic": "thumbnail"},
+        "expert_ensemble": {"recipe": str(recipe), "false_positive_rate": 0.2},
+    }
+    first = go_on("train_experts", ops=ops)
+    folds = shown(first, "cluster_folds")
+    assert folds["folds"] == 2 and 2 <= folds["clusters"] <= 6
+    assert folds["figure_map"].startswith("![clusters and folds](data:image/png;base64,")
+    assert folds["figure_clusters"].startswith("![pictures by cluster](data:image/jpeg;base64,")
+    assert folds["domains"] == "demo_swap, demo_upsampler" and "demo_swap" in folds["shares"]
+    assert {"folds.json", "random.json"} <= {f.name for f in (home() / "experts/folds").iterdir()}
+    made = shown(first, "expert_ensemble")
+    assert made["experts"] == 2 and made["held_out_by"] == "clusters"
+    assert made["joined"] == "mean of probabilities" and 0.0 < made["held_out_auc"] <= 1.0
+    again = go_on("train_experts", ops=ops)
+    assert shown(again, "expert_ensemble")["unchanged_and_kept"] is True
+    ops["cluster_folds"]["folds"] = 9
+    failed = go_on("train_experts", ops=ops, raise_on_error=False)
+    assert not failed.success
+    told = " ".join(
+        str(event.step_failure_data.error) for event in failed.get_step_failure_events()
+    )
+    assert "cannot fill 9 folds: ask for fewer folds" in told
+
+
 def test_a_network_is_trained_that_unlearns_domains(
     go_on: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
