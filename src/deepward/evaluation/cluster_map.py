@@ -68,10 +68,11 @@ def cluster_montage(
         fakes = int(samples.labels[members].sum())
         title = f"{number}: {len(members) - fakes} real, {fakes} fake"
         strips.append(Strip(title, [samples.pixels[int(i)] for i in nearest]))
-    sheet = draw_sheet(strips, across=across, tile=tile, columns=2 if len(strips) > 4 else 1)
     encoded = b""
-    for quality in (85, 70, 55, 40, 25):
+    columns = 2 if len(strips) > 4 else 1
+    for side, quality in ((tile, 85), (tile, 60), (tile * 3 // 4, 60), (tile // 2, 60)):
         buffer = io.BytesIO()
+        sheet = draw_sheet(strips, across=across, tile=side, columns=columns)
         sheet.save(buffer, "JPEG", quality=quality)
         encoded = buffer.getvalue()
         if len(encoded) <= most_bytes:
