@@ -54,8 +54,8 @@ from deepward.progress import no_progress
 Doubles = NDArray[np.float64]
 FOLDS, RATE = 3, 0.05
 NETWORK = NetworkConfig(
-    name="expert", crop=64, fold=2, batch_size=16, contrast=0.1, noised=1.0, warp=0.2, ema=0.98,
-    looks=2, learning_rate=3e-3,
+    name="expert", representation=("raw",), backbone="packaged", pretrained=True, crop=64, fold=1,
+    batch_size=16, contrast=0.1, noised=1.0, warp=0.2, ema=0.9, looks=2, learning_rate=5e-4,
 )  # fmt: skip
 WITHOUT: dict[str, dict[str, Any]] = {
     "all": {},

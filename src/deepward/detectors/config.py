@@ -168,7 +168,18 @@ DETECTORS |= {
 # Domain-adversarial training: features that do not tell where a picture is from.
 DETECTORS |= {
     "adversarial": DetectorConfig(
-        (NetworkConfig(name="adversarial", crop=128, fold=2, reversal="ganin"),)
+        (
+            NetworkConfig(
+                name="adversarial",
+                representation=("raw",),
+                backbone="packaged",
+                pretrained=True,
+                crop=96,
+                fold=1,
+                learning_rate=5e-4,
+                reversal="ganin",
+            ),
+        )
     ),
     "adversarial_resnet50": DetectorConfig(
         (
@@ -190,7 +201,18 @@ DETECTORS |= {
 # Experts on cluster folds: closed forms that need no training, and networks with the losses of the
 # winner of the 2024 Global Multimedia Deepfake Detection image track.
 _EXPERT = NetworkConfig(
-    name="expert", crop=96, fold=2, contrast=0.1, noised=1.0, warp=0.2, ema=0.995, looks=5
+    name="expert",
+    representation=("raw",),
+    backbone="packaged",
+    pretrained=True,
+    crop=96,
+    fold=1,
+    learning_rate=5e-4,
+    contrast=0.1,
+    noised=1.0,
+    warp=0.2,
+    ema=0.995,
+    looks=5,
 )
 
 
@@ -198,11 +220,8 @@ def _winner(backbone: str) -> dict[str, Any]:
     return asdict(
         replace(
             _EXPERT,
-            representation=("raw",),
             backbone=backbone,
-            pretrained=True,
             crop=512,
-            fold=1,
             learning_rate=1e-4,
             contrast=1.0,
         )

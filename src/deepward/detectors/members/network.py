@@ -24,8 +24,9 @@ class NetworkConfig:
     Attributes:
         name: the member's name inside its detector.
         representation: names of `deepward.detectors.REPRESENTATIONS`, concatenated on channels.
-        backbone: "small", "npr", or any timm model name.
-        pretrained: start from timm's weights; they must be at hand.
+        backbone: "small", "npr", "packaged" (EfficientNet-Lite0), or any timm model name.
+        pretrained: start from pretrained weights: those of a package for "packaged"; timm's must
+            be at hand.
         crop: side of the square crop in pixels; smaller pictures are padded by reflection.
         jitter: how far a training crop may lie from the centre, in pixels.
         fold: space-to-depth factor before the backbone; keeps every pixel at less cost.
