@@ -163,6 +163,37 @@ def meta_checks(curves: Mapping[str, Any]) -> list[dg.AssetCheckResult]:
     return results
 
 
+ROBUSTNESS_CHECKS = [
+    dg.AssetCheckSpec(
+        "survives_recompression",
+        asset="robustness_report",
+        description="Warns when JPEG of quality 75, or a messenger, costs more than 5 points of "
+        "the fakes that were found at the stored threshold, or of the AUC.",
+    ),
+]
+_COMMON = ("jpeg 75", "messenger 75")  # what almost every picture on the web went through
+
+
+def robustness_checks(values: Mapping[str, Any]) -> list[dg.AssetCheckResult]:
+    """Results of `ROBUSTNESS_CHECKS`; a treatment that was not tried is no ground to warn."""
+    clean, *rows = values["degradations"]
+    tried = {row["condition"]: row for row in rows if row["condition"] in _COMMON and row["n"]}
+    lost = {
+        f"{name}: {what.replace('_', ' ')}": clean[what] - row[what]
+        for name, row in tried.items()
+        for what in ("recall_fake", "auc")
+    }
+    told = ", ".join(f"{name} {-value:+.3f}" for name, value in lost.items())
+    return [
+        dg.AssetCheckResult(
+            check_name=ROBUSTNESS_CHECKS[0].name,
+            passed=all(value <= 0.05 for value in lost.values()),
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"found": told or "not measured: neither was tried"},
+        )
+    ]
+
+
 def audit_checks(facts: Mapping[str, Mapping[str, Any]]) -> list[dg.AssetCheckResult]:
     """Results of `AUDIT_CHECKS` for the domains of one run.
 

@@ -7,10 +7,12 @@ from assets import (
     continual,
     domains,
     evaluation,
+    generalization,
     knowledge,
     learning,
     meta_learning,
     release,
+    robustness,
     synthesis,
 )
 from dagster_project.environments import profile_resources
@@ -28,6 +30,8 @@ defs = dg.Definitions(
             meta_learning,
             continual,
             evaluation,
+            generalization,
+            robustness,
             release,
         ]
     ),

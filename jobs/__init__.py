@@ -10,6 +10,12 @@ from jobs.evaluation import (
     scan_domains,
     train_baseline,
 )
+from jobs.generalization import (
+    generalization_jobs,
+    measure_robustness,
+    train_adversarial,
+    train_experts,
+)
 from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
 from jobs.meta_learning import meta_train
 from jobs.release import release_challenger
@@ -17,6 +23,7 @@ from jobs.respond import respond_to_technique
 
 all_jobs = [
     *evaluation_jobs,
+    *generalization_jobs,
     learn_domain,
     learn_domains,
     meta_train,
@@ -37,6 +44,7 @@ __all__ = [
     "learn_domain",
     "learn_domains",
     "make_fewshot_set",
+    "measure_robustness",
     "meta_train",
     "refresh_documents",
     "refresh_knowledge",
@@ -45,6 +53,8 @@ __all__ = [
     "release_challenger",
     "respond_to_technique",
     "scan_domains",
+    "train_adversarial",
     "train_baseline",
+    "train_experts",
     "write_brief",
 ]

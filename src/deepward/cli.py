@@ -10,6 +10,7 @@ from deepward.commands.continual import continual
 from deepward.commands.domains import domains_app
 from deepward.commands.endings import PoliteGroup
 from deepward.commands.evaluate import evaluate
+from deepward.commands.experts import experts
 from deepward.commands.explain import explain
 from deepward.commands.inbox import inbox_app
 from deepward.commands.knowledge import ingest, search
@@ -17,6 +18,7 @@ from deepward.commands.learn_on import adapt, forget, stage
 from deepward.commands.meta import meta_train
 from deepward.commands.release import history, release, rollback
 from deepward.commands.report import report
+from deepward.commands.robustness import robustness
 from deepward.commands.score import score
 from deepward.commands.synthesize import synthesize
 from deepward.commands.train import train
@@ -58,11 +60,13 @@ app.command()(explain)
 app.add_typer(domains_app, name="domains")
 app.command()(train)
 app.command("meta-train")(meta_train)
+app.command()(experts)
 app.command()(adapt)
 app.command()(stage)
 app.command()(forget)
 app.command()(continual)
 app.command()(evaluate)
+app.command()(robustness)
 app.command()(report)
 app.add_typer(inbox_app, name="inbox")
 app.command()(release)

@@ -9,6 +9,9 @@ storage/
 ├── manifests/            one Parquet file per domain folder, and what the scanner remembers
 ├── pixels/               decoded pictures, memory-mapped
 ├── detectors/meta/       the detector that was meta-trained, where there is one
+├── detectors/experts/    experts on folds of clusters, which lie in experts/folds/
+├── detectors/adversarial/  the network that unlearned domains
+├── robustness/           what is left of a detector under degradations and attacks
 ├── training/             checkpoints of training that has not finished
 ├── documents/            documents of your own; `DEEPWARD_DOCUMENTS` points elsewhere
 ├── knowledge/            what was read and crawled, and the index over it

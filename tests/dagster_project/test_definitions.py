@@ -64,13 +64,17 @@ def test_what_trains_or_scores_waits_for_its_turn_in_the_pool() -> None:
     assert pooled == {
         "attack_pattern_report",
         "baseline_detector",
+        "cluster_folds",
         "continual_checkpoints",
+        "domain_adversarial_detector",
         "domain_metrics",
+        "expert_ensemble",
         "fewshot_dataset",
         "meta_trained_detector",
         "metrics",
         "prompt_set",
         "released_detector",
+        "robustness_report",
     }
 
 

@@ -231,3 +231,22 @@ def test_consistency_is_learned_beside_the_loss() -> None:
 def test_a_network_member_is_a_member(member: NetworkMember) -> None:
     asked: Member = member
     assert asked.config.kind == "network" and asked.config.medium == "image"
+
+
+def test_the_packaged_backbone_is_the_encoder_and_can_train() -> None:
+    from deepward.detectors.members.backbones import build_backbone
+    from deepward.detectors.statistics.encoder import load_packaged_encoder
+
+    backbone = build_backbone("packaged", 3, pretrained=True, size=64).eval()
+    pixels = torch.rand(2, 3, 64, 64)
+    encoder: Any = load_packaged_encoder()
+    expected = encoder.bn2(encoder.conv_head(encoder.blocks(encoder.bn1(encoder.conv_stem(
+        pixels * 2 - 1
+    )))))  # fmt: skip
+    with torch.no_grad():
+        assert torch.allclose(backbone(pixels * 4 - 2), expected, atol=2e-3)
+    assert all(p.requires_grad for p in backbone.parameters())
+    fresh = build_backbone("packaged", 3, pretrained=False, size=64)
+    fresh.load_state_dict(backbone.state_dict())
+    with pytest.raises(UsageError, match="takes 3 planes, not 48"):
+        build_backbone("packaged", 48, pretrained=True, size=64)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deepward.detectors import Detector
     from deepward.domains import Manifest
 
-__all__ = ["train"]
+__all__ = ["refuse_to_lose", "show_detector", "train", "trainable_manifests"]
 
 _SHOWN = ("auc", "ap", "eer", "balanced_accuracy", "recall_real", "recall_fake")
 
@@ -35,10 +35,28 @@ def train(
     detector: Annotated[
         str, typer.Option("--detector", metavar="NAME", help="Which kind of detector.")
     ] = "default",
+    folds: Annotated[
+        Path | None,
+        typer.Option("--folds", metavar="FILE", help="folds.json, as `experts` writes it."),
+    ] = None,
+    fold: Annotated[
+        int, typer.Option("--fold", help="Of --folds: what it holds out stands for val.")
+    ] = 0,
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="Stop after so much training time.")
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Stop after so many steps.")] = None,
+    adversarial: Annotated[
+        bool,
+        typer.Option(
+            "--adversarial-domains",
+            help="Networks unlearn which domain a picture is from; needs two domains at least.",
+        ),
+    ] = False,
+    reversal: Annotated[
+        str,
+        typer.Option("--reversal", help="How much of it: ganin (rising), or a number."),
+    ] = "ganin",
     seed: Annotated[int, typer.Option("--seed", help="Of every random choice.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a detector at --out.")] = False,
     as_json: JsonFlag = False,
@@ -58,22 +76,38 @@ def train(
     if minutes is not None and steps is not None:
         raise UsageError("Give --minutes or --steps, not both.")
     target = (out_folder or default_detector()).absolute()
-    _refuse_to_lose(target, force)
+    refuse_to_lose(target, force)
     root = root_at(domains)
     folders = domain_folders(root, domain)
 
-    from deepward.detectors import Descriptions, find_recipe, save_detector
+    from deepward.detectors import Descriptions, find_recipe, save_detector, with_reversal
     from deepward.learning import TrainingConfig, train_detector
+    from deepward.learning.domain_adversarial import check_reversal
 
-    find_recipe(detector)
-    config = TrainingConfig(detector=detector, steps=steps, minutes=minutes, seed=seed)
+    recipe = find_recipe(detector)
+    if adversarial:
+        check_reversal(reversal)
+        with_reversal(recipe, reversal)
+    config = TrainingConfig(
+        detector=detector,
+        steps=steps,
+        minutes=minutes,
+        seed=seed,
+        reversal=reversal if adversarial else "",
+    )
     with shown_progress() as progress:
-        manifests = _trainable([scan(f, progress, root) for f in folders], named=bool(domain))
+        scanned = [scan(folder, progress, root) for folder in folders]
+        manifests = trainable_manifests(scanned, named=bool(domain))
         data = {split: images(manifests, split, progress) for split in ("train", "val")}
+        if folds is not None:
+            from deepward.learning.experts import Folds
+
+            whole = data["train"].joined(data["val"])
+            data["train"], data["val"] = Folds.read(folds).split(whole, fold)
         step = Step(
             "deepward train",
             {manifest.domain: manifest.content_hash for manifest in manifests},
-            asdict(config),
+            {**asdict(config), "held_out": sorted(data["val"].hashes) if folds else None},
             code_version("deepward.learning.train_detector"),
         )
         checkpoints = resume(checkpoints_folder(step.key), step)
@@ -88,10 +122,10 @@ def train(
     target.parent.mkdir(parents=True, exist_ok=True)
     save_detector(trained, target)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    _show(trained, target, manifests, as_json)
+    show_detector(trained, target, manifests, as_json)
 
 
-def _refuse_to_lose(target: Path, force: bool) -> None:
+def refuse_to_lose(target: Path, force: bool) -> None:
     """Stops before anything is overwritten that was not meant to be."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
@@ -104,7 +138,7 @@ def _refuse_to_lose(target: Path, force: bool) -> None:
         )
 
 
-def _trainable(manifests: Sequence["Manifest"], named: bool) -> list["Manifest"]:
+def trainable_manifests(manifests: Sequence["Manifest"], named: bool) -> list["Manifest"]:
     """Those that can be learned from: with both labels, unless they were named."""
     kept = []
     for manifest in manifests:
@@ -136,18 +170,27 @@ def _labels(manifests: Sequence["Manifest"], split: str) -> set[int]:
     return {int(label) for manifest in manifests for label in manifest.usable(split)["label"]}
 
 
-def _show(
-    detector: "Detector", target: Path, manifests: Sequence["Manifest"], as_json: bool
+def show_detector(
+    detector: "Detector",
+    target: Path,
+    manifests: Sequence["Manifest"],
+    as_json: bool,
+    splits: Sequence[str] = ("val",),
 ) -> None:
-    """Prints the metrics on validation that the detector's lineage keeps."""
+    """Prints the metrics on validation that the detector's lineage keeps.
+
+    `splits` are those whose pictures no judging fit had seen.
+    """
     metrics = detector.lineage["validation"]
     counts = detector.lineage["domains"].values()
-    reals, fakes = (sum(c[f"val_{label}"] for c in counts) for label in ("real", "fake"))
+    reals, fakes = (
+        sum(c[f"{split}_{label}"] for c in counts for split in splits) for label in ("real", "fake")
+    )
     names = [manifest.domain for manifest in manifests]
     threshold = detector.decision.threshold
     if as_json:
         line: dict[str, Any] = {"detector": str(target), "content_hash": detector.content_hash}
-        line |= {"domains": names, "split": "val", "threshold": threshold}
+        line |= {"domains": names, "split": "+".join(splits), "threshold": threshold}
         line |= {"n_real": reals, "n_fake": fakes}
         for name in _SHOWN:
             line |= {name: metrics[name]["value"], f"{name}_interval": metrics[name]["interval"]}

@@ -6,6 +6,7 @@ from deepward.detectors.config import (
     MEMBERS,
     DetectorConfig,
     find_recipe,
+    with_reversal,
 )
 from deepward.detectors.decision import Decision, Finding, decide
 from deepward.detectors.descriptions import Descriptions
@@ -51,4 +52,5 @@ __all__ = [
     "load_detector",
     "save_detector",
     "shared_rows",
+    "with_reversal",
 ]

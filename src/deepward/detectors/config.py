@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from deepward.detectors.members.experts import ExpertsConfig, ExpertsMember
 from deepward.detectors.members.network import NetworkConfig
 from deepward.detectors.members.network_member import NetworkMember
 from deepward.detectors.members.ridge import RidgeConfig, RidgeMember
@@ -16,10 +17,19 @@ from deepward.detectors.process import ProcessConfig, ProcessMember
 from deepward.detectors.protocol import MemberConfig
 from deepward.errors import DetectorFileError, UsageError
 
-__all__ = ["CONTROL", "DETECTORS", "MEMBERS", "DetectorConfig", "find_recipe"]
+__all__ = [
+    "CONTROL",
+    "DETECTORS",
+    "MEMBERS",
+    "DetectorConfig",
+    "find_recipe",
+    "member_config",
+    "with_reversal",
+]
 
 # Kind to (config, member).
 MEMBERS: dict[str, tuple[Any, Any]] = {
+    "experts": (ExpertsConfig, ExpertsMember),
     "network": (NetworkConfig, NetworkMember),
     "process": (ProcessConfig, ProcessMember),
     "statistics": (RidgeConfig, RidgeMember),
@@ -44,10 +54,16 @@ class DetectorConfig:
         Raises:
             DetectorFileError: a member's kind or one of its fields is unknown here.
         """
-        return cls(tuple(_member(dict(member)) for member in values["members"]))
+        return cls(tuple(member_config(member) for member in values["members"]))
 
 
-def _member(values: dict[str, Any]) -> MemberConfig:
+def member_config(given: Mapping[str, Any]) -> MemberConfig:
+    """A member's config from plain values.
+
+    Raises:
+        DetectorFileError: its kind or one of its fields is unknown here.
+    """
+    values = dict(given)
     kind = str(values.get("kind"))
     if kind not in MEMBERS:
         raise DetectorFileError(
@@ -147,6 +163,118 @@ DETECTORS |= {
     "reference_mobilenetv2": _reference("mobilenetv2_100"),
     "reference_vit_s": _reference("vit_small_patch16_224", crop=224),
 }
+
+
+# Domain-adversarial training: features that do not tell where a picture is from.
+DETECTORS |= {
+    "adversarial": DetectorConfig(
+        (
+            NetworkConfig(
+                name="adversarial",
+                representation=("raw",),
+                backbone="packaged",
+                pretrained=True,
+                crop=96,
+                fold=1,
+                learning_rate=5e-4,
+                reversal="ganin",
+            ),
+        )
+    ),
+    "adversarial_resnet50": DetectorConfig(
+        (
+            NetworkConfig(
+                name="resnet50",
+                representation=("raw",),
+                backbone="resnet50",
+                pretrained=True,
+                crop=224,
+                fold=1,
+                learning_rate=3e-4,
+                reversal="ganin",
+            ),
+        )
+    ),
+}
+
+
+# Experts on cluster folds: closed forms that need no training, and networks with the losses of the
+# winner of the 2024 Global Multimedia Deepfake Detection image track.
+_EXPERT = NetworkConfig(
+    name="expert",
+    representation=("raw",),
+    backbone="packaged",
+    pretrained=True,
+    crop=96,
+    fold=1,
+    learning_rate=5e-4,
+    contrast=0.1,
+    noised=1.0,
+    warp=0.2,
+    ema=0.995,
+    looks=5,
+)
+
+
+def _winner(backbone: str) -> dict[str, Any]:
+    return asdict(
+        replace(
+            _EXPERT,
+            backbone=backbone,
+            crop=512,
+            learning_rate=1e-4,
+            contrast=1.0,
+        )
+    )
+
+
+DETECTORS |= {
+    "experts": DetectorConfig((ExpertsConfig(experts=(asdict(_PROCESS),)),)),
+    "experts_small": DetectorConfig((ExpertsConfig(experts=(asdict(_EXPERT),), share=1.0),)),
+    "experts_winner": DetectorConfig(
+        (
+            ExpertsConfig(
+                experts=tuple(
+                    _winner(name)
+                    for name, count in (
+                        ("convnextv2_tiny.fcmae_ft_in22k_in1k", 2),
+                        ("tf_efficientnet_b4.ns_jft_in1k", 2),
+                        ("tf_efficientnet_b5.ns_jft_in1k", 2),
+                        ("tf_efficientnet_b6.ns_jft_in1k", 1),
+                    )
+                    for _ in range(count)
+                ),
+                folds=7,
+                share=1.0,
+            ),
+        )
+    ),
+}
+
+
+def with_reversal(recipe: DetectorConfig, schedule: str) -> DetectorConfig:
+    """The recipe with every network trained domain-adversarially.
+
+    Raises:
+        UsageError: it has no network.
+    """
+    members: list[Any] = list(recipe.members)
+    if not any(isinstance(member, NetworkConfig) for member in members):
+        networks = ", ".join(
+            name
+            for name, each in DETECTORS.items()
+            if any(isinstance(member, NetworkConfig) for member in each.members)
+        )
+        raise UsageError(
+            "Domain-adversarial training is of networks, and this detector has none; those with "
+            f"one are {networks}."
+        )
+    return DetectorConfig(
+        tuple(
+            replace(member, reversal=schedule) if isinstance(member, NetworkConfig) else member
+            for member in members
+        )
+    )
 
 
 def find_recipe(name: str) -> DetectorConfig:

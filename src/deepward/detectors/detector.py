@@ -196,6 +196,15 @@ class Detector:
             firm=self.combination.logit(firm, first.nearest),
         )
 
+    @property
+    def networks(self) -> dict[str, Any]:
+        """Networks with a gradient by the pixels: "member", or "member/part"."""
+        return {
+            f"{name}/{part}" if part else name: network
+            for name, member in self.members.items()
+            for part, network in member.networks().items()
+        }
+
     def evidence(self, image: Image) -> NDArray[np.float32]:
         """Where the evidence for fake lies: (H, W) in [0, 1]; 0.5 is the threshold.
 

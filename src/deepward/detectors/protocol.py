@@ -223,6 +223,14 @@ class Member(Protocol):
         """Predictions of what it was fitted on, by fits without it; None where it has none."""
         ...
 
+    def networks(self) -> Mapping[str, Any]:
+        """Networks whose scores have a gradient by the pixels, by name; none in closed forms."""
+        ...
+
+    def curves(self) -> Mapping[str, Any]:
+        """How losses and accuracies went in training: name to pairs (step, value)."""
+        ...
+
     def state_dict(self) -> dict[str, Tensor]:
         """What `restore` needs beside the config; "part/name" goes to a file of its own."""
         ...

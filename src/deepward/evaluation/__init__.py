@@ -12,16 +12,26 @@ from deepward.evaluation.results import (
     split_to_measure,
     write_evaluation,
 )
+from deepward.evaluation.robustness import (
+    Condition,
+    Robustness,
+    RobustnessConfig,
+    measure_robustness,
+)
 
 __all__ = [
+    "Condition",
     "DetectorResults",
     "DomainMetrics",
     "ReportData",
+    "Robustness",
+    "RobustnessConfig",
     "TransferMatrix",
     "build_report",
     "evaluate_detector",
     "localization_metrics",
     "mean_metrics",
+    "measure_robustness",
     "read_evaluation",
     "read_figures",
     "split_to_measure",

@@ -41,13 +41,17 @@ def confusion_figure(found: DomainMetrics, kind: Format = "png") -> bytes:
         return encode(figure, kind)
 
 
-def heat_map(matrix: TransferMatrix, kind: Format = "png") -> bytes:
-    """A matrix with its values written into the cells; what was not measured stays empty."""
+def heat_map(matrix: TransferMatrix, kind: Format = "png", row_height: float = 0.55) -> bytes:
+    """A matrix with its values written into the cells; what was not measured stays empty.
+
+    `row_height` is in inches.
+    """
     values = np.array(
         [[np.nan if cell.value is None else cell.value for cell in row] for row in matrix.cells]
     ).reshape(len(matrix.rows), len(matrix.columns))
     with drawing():
-        figure, axes = new_figure(2.4 + 0.85 * len(matrix.columns), 1.7 + 0.55 * len(matrix.rows))
+        width, height = 2.4 + 0.85 * len(matrix.columns), 1.7 + row_height * len(matrix.rows)
+        figure, axes = new_figure(width, height)
 
         def text(row: int, column: int) -> str:
             value = values[row, column]

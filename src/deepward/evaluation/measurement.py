@@ -25,7 +25,7 @@ from deepward.progress import Advance, Progress, no_progress
 if TYPE_CHECKING:
     from deepward.detectors.decision import Decision, Finding
 
-__all__ = ["Evaluated", "Scorer", "evaluate_detector"]
+__all__ = ["Evaluated", "Scorer", "Side", "evaluate_detector"]
 
 Image = NDArray[np.uint8]
 
@@ -110,9 +110,9 @@ def evaluate_detector(
         again = detector.predict(pictures, progress=named)
 
     options = {"resamples": resamples, "seed": seed}
-    side = _Side(scored, clean, detector.decision, options)
+    side = Side(scored, clean, detector.decision, options)
     laundered_side = (
-        None if again is None else _Side(scored.subset(kept), again, detector.decision, options)
+        None if again is None else Side(scored.subset(kept), again, detector.decision, options)
     )
     shares = side.verdict_shares()
     techniques = sorted(set(side.techniques[side.labels == 1]))
@@ -138,7 +138,7 @@ def evaluate_detector(
     )
 
 
-class _Side:
+class Side:
     """One set of predictions beside the truth: the pictures as they are, or laundered."""
 
     def __init__(
@@ -196,7 +196,7 @@ class _Side:
         return share(self.verdicts[chosen] == verdict, self.groups[chosen], **self._options)
 
 
-def _laundered(side: _Side | None) -> dict[str, Estimate]:
+def _laundered(side: Side | None) -> dict[str, Estimate]:
     if side is None:
         return {name: Estimate(None) for name in LAUNDERED_METRICS}
     everything = np.ones(len(side.labels), dtype=np.bool_)
@@ -208,7 +208,7 @@ def _laundered(side: _Side | None) -> dict[str, Estimate]:
     }
 
 
-def _technique(name: str, side: _Side, laundered: _Side | None) -> dict[str, Estimate]:
+def _technique(name: str, side: Side, laundered: Side | None) -> dict[str, Estimate]:
     chosen, fakes = side.against_reals(name), side.techniques == name
     found = side.metrics(chosen)
     found["laundered_auc"] = Estimate(None)
@@ -223,9 +223,9 @@ def _technique(name: str, side: _Side, laundered: _Side | None) -> dict[str, Est
 def _score_table(
     data: Evaluated,
     large: NDArray[np.int64],
-    side: _Side,
+    side: Side,
     kept: NDArray[np.int64],
-    laundered: _Side | None,
+    laundered: Side | None,
 ) -> pd.DataFrame:
     """One row per picture given, also those too small to score, in the order of `data`."""
     table = pd.DataFrame(

@@ -28,7 +28,7 @@ from deepward.metrics.binary import binary_metrics
 from deepward.metrics.calibration import fit_temperature
 from deepward.metrics.thresholds import domain_levels, domain_thresholds
 
-__all__ = ["assemble", "combine", "importance"]
+__all__ = ["assemble", "can_be_weighed", "combine", "importance"]
 
 Doubles = NDArray[np.float64]
 
@@ -41,19 +41,24 @@ def assemble(
     false_positive_rate: float,
     lineage: Mapping[str, Any],
     familiarity: Familiarity | None = None,
+    unseen: Mapping[str, Unseen] | None = None,
 ) -> Detector:
     """Joins members into a detector.
 
     Log-odds are taken relative to what reals near the same known domain reach, so that one
     threshold holds the stated rate of false alarms on each of them, clean or laundered. The lineage
-    keeps each domain's need and the metrics on samples that no fit had seen.
+    keeps each domain's need and the metrics on samples that no fit had seen; what members say of
+    these is asked of them, where `unseen` does not tell it.
 
     Raises:
         TrainingError: no member can say what it makes of samples it has not seen, or there are too
             few reals for the rate.
     """
-    found = {name: member.unseen() for name, member in members.items()}
-    judged = {name: unseen for name, unseen in found.items() if unseen is not None}
+    found = {
+        name: member.unseen() if unseen is None else unseen[name]
+        for name, member in members.items()
+    }
+    judged = {name: said for name, said in found.items() if said is not None}
     if len(judged) < len(members):
         missing = ", ".join(sorted(set(members) - set(judged)))
         raise TrainingError(f"No predictions of unseen samples are known of {missing}.")
@@ -95,6 +100,19 @@ def assemble(
             },
         },
     )
+
+
+def can_be_weighed(members: Mapping[str, Member]) -> bool:
+    """Whether all members say what they make of unseen samples of every domain that one knows."""
+    known = []
+    for member in members.values():
+        unseen = member.unseen()
+        if unseen is None:
+            return False
+        names = zip(unseen.domains.tolist(), unseen.keys.tolist(), strict=True)
+        known.append(set(names))
+    shared = {domain for domain, _ in set.intersection(*known)}
+    return shared == {domain for domain, _ in set.union(*known)}
 
 
 def importance(labels: NDArray[np.int64], domains: NDArray[Any]) -> Doubles:

@@ -1,5 +1,6 @@
 """What a network sees in a step: augmented crops, mixed with each other, and their targets."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -18,7 +19,7 @@ from deepward.pictures.crops import take_crop
 if TYPE_CHECKING:
     from deepward.detectors.protocol import Samples
 
-__all__ = ["CropBatches", "CropConfig"]
+__all__ = ["CropBatches", "CropConfig", "domain_shares"]
 
 Pixels = NDArray[np.uint8]
 
@@ -38,6 +39,8 @@ class CropConfig:
         mixup: parameter of the Beta distribution of shares; 0 mixes nothing.
         twins: the second half of the rows are degraded twins of the first half.
         treatment: what pictures go through before they are cropped.
+        worse: what twins go through beyond that.
+        domains: names whose shares stand in the batch.
     """
 
     side: int
@@ -46,12 +49,16 @@ class CropConfig:
     mixup: float = 0.4
     twins: bool = False
     treatment: AugmentConfig = field(default_factory=AugmentConfig)
+    worse: AugmentConfig = _DEGRADED
+    domains: tuple[str, ...] = ()
 
 
 class CropBatches:
     """The batch of any step: `inputs` (B, 3, side, side) and `targets` (B,), both float32.
 
-    Inputs are pixels in [0, 255], targets the share of fake in [0, 1]. Pairs of crops are mixed
+    Inputs are pixels in [0, 255], targets the share of fake in [0, 1]. Where the config names
+    domains, `domains` (B, D) holds the share of each in a row, weighed so that real and fake count
+    alike within every domain; rows of other domains are zero. Pairs of crops are mixed
     (mixup; Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018): few pictures are
     learned by heart in a dozen epochs; their mixtures are not. A twin is mixed like its original.
 
@@ -69,6 +76,7 @@ class CropBatches:
     def __init__(self, data: "Samples", config: CropConfig, seed: int) -> None:
         self.data, self.config, self.seed = data, config, seed
         self.sampler = BalancedSampler(data, seed)
+        self._shares = domain_shares(data, config.domains) if config.domains else None
         self._pool = ThreadPoolExecutor(  # OpenCV works outside the GIL
             torch.get_num_threads(), "crops"
         )
@@ -87,15 +95,19 @@ class CropBatches:
             crop = take_crop(image, config.side, (float(offset[0]), float(offset[1])))
             crops[0, slot] = crop
             if config.twins:
-                crops[1, slot] = _degrade(crop, random)
+                crops[1, slot] = _degrade(crop, config.worse, random)
 
         list(self._pool.map(fill, range(half)))
         inputs = torch.from_numpy(crops).float()  # (1 or 2, half, side, side, 3)
-        targets = torch.from_numpy(self.data.labels[chosen]).float().expand(len(crops), half)
+        columns = {"targets": torch.from_numpy(self.data.labels[chosen]).float()}
+        if self._shares is not None:
+            columns["domains"] = torch.from_numpy(self._shares[chosen])
+        rows = {k: v.expand(len(crops), *v.shape) for k, v in columns.items()} | {"inputs": inputs}
         if config.mixup:
             random = np.random.default_rng([self.seed, step, half])
-            inputs, targets = _mix(inputs, targets, config.mixup, random)
-        return {"inputs": inputs.flatten(0, 1).permute(0, 3, 1, 2), "targets": targets.flatten()}
+            rows = _mix(rows, config.mixup, random)
+        flat = {name: values.flatten(0, 1) for name, values in rows.items()}
+        return flat | {"inputs": flat["inputs"].permute(0, 3, 1, 2)}
 
     def close(self) -> None:
         """Ends the threads; no batch can be made after."""
@@ -113,20 +125,37 @@ class CropBatches:
         self.close()
 
 
-def _degrade(crop: Pixels, random: np.random.Generator) -> Pixels:
+def domain_shares(data: "Samples", names: tuple[str, ...]) -> NDArray[np.float32]:
+    """(N, D): 1 at a sample's domain, times what makes real and fake count alike within it.
+
+    `BalancedSampler` spreads each label evenly over the domains that have it; where that are more
+    domains for one label than for the other, a domain's rows of that label are drawn less often.
+    """
+    spread = [len(set(data.domains[data.labels == label].tolist())) for label in (0, 1)]
+    shares = np.zeros((len(data), len(names)), np.float32)
+    for column, name in enumerate(names):
+        for label in (0, 1):
+            shares[(data.domains == name) & (data.labels == label), column] = spread[label]
+    return shares / np.float32(max(len(names), 1))
+
+
+def _degrade(crop: Pixels, worse_by: AugmentConfig, random: np.random.Generator) -> Pixels:
     """A worse copy of the same place, of the same size."""
     # Recompression may move the start by up to 7 pixels: mirrored borders make up for it.
-    worse = augment(crop, _DEGRADED, random)
+    worse = augment(crop, worse_by, random)
     return take_crop(worse, crop.shape[0], (0.0, 0.0))
 
 
 def _mix(
-    inputs: Tensor, targets: Tensor, alpha: float, random: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Mixes rows with others of their half: (H, B, S, S, 3) and (H, B)."""
-    count = inputs.shape[1]
+    rows: Mapping[str, Tensor], alpha: float, random: np.random.Generator
+) -> dict[str, Tensor]:
+    """Mixes rows with others of their half: (H, B, …) each, all by the same shares."""
+    count = rows["inputs"].shape[1]
     order = torch.from_numpy(random.permutation(count))
     share = torch.from_numpy(random.beta(alpha, alpha, count).astype(np.float32))
-    spread = share[:, None, None, None]
-    mixed = torch.lerp(inputs[:, order], inputs, spread)
-    return mixed, torch.lerp(targets[:, order], targets, share)
+
+    def mixed(values: Tensor) -> Tensor:
+        spread = share.view(count, *[1] * (values.ndim - 2))
+        return torch.lerp(values[:, order], values, spread)
+
+    return {name: mixed(values) for name, values in rows.items()}

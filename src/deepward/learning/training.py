@@ -21,11 +21,13 @@ from deepward.detectors import (
     Stage,
     find_recipe,
     fit_familiarity,
+    with_reversal,
 )
 from deepward.domains import ImageSet
 from deepward.errors import TrainingError, UsageError
-from deepward.learning.assemble import assemble
+from deepward.learning.assemble import assemble, can_be_weighed
 from deepward.learning.continual.strategy import Strategy
+from deepward.learning.domain_adversarial import check_reversal
 from deepward.metrics.thresholds import fewest_reals
 from deepward.pictures.augment import AugmentConfig, augment
 from deepward.progress import Progress, no_progress
@@ -56,6 +58,8 @@ class TrainingConfig:
         seed: of everything random.
         false_positive_rate: share of reals that may be called fake, in (0, 1).
         precision: "fp32" or "bf16".
+        reversal: trains networks domain-adversarially, by "ganin" or a fixed strength; "": as the
+            recipe says.
     """
 
     detector: str = "default"
@@ -64,6 +68,7 @@ class TrainingConfig:
     seed: int = 0
     false_positive_rate: float = 0.05
     precision: str = "fp32"
+    reversal: str = ""
 
 
 def train_detector(
@@ -99,6 +104,9 @@ def train_detector(
     """
     begun = time.monotonic()
     recipe = find_recipe(config.detector)
+    if config.reversal:
+        check_reversal(config.reversal)
+        recipe = with_reversal(recipe, config.reversal)
     if config.steps is not None and config.minutes is not None:
         raise UsageError("Give a training budget in steps or in minutes, not in both.")
     check_training(train, val, config.false_positive_rate)
@@ -129,7 +137,7 @@ def train_detector(
         {member.name: fitted[member.name] for member in recipe.members},
         control,
         false_positive_rate=config.false_positive_rate,
-        lineage=lineage_of(config, train, val),
+        lineage=lineage_of(config, train, val) | curves_of(fitted),
         familiarity=familiarity_of(fitted, train, val, config.seed),
     )
 
@@ -194,8 +202,9 @@ def _learned_on(
 ) -> Detector:
     history = [*parent.lineage.get("history", []), {"parent": parent.content_hash, "how": how}]
     lineage = {**parent.lineage, "domains": domains, "history": history}
-    if any(member.unseen() is None for member in members.values()):
-        # A network from a file has no held-out samples to be weighed by: weights, calibration and
+    if not can_be_weighed(members):
+        # A network from a file has no held-out samples to be weighed by, and experts that are
+        # members of their own were held out from different ones: weights, calibration and
         # threshold stay the parent's, and the history says so.
         history[-1]["decision"] = "of the parent"
         return Detector(
@@ -270,7 +279,19 @@ def _counts(before: Mapping[str, Any], parts: Mapping[str, Samples]) -> dict[str
     return counts
 
 
-def lineage_of(config: TrainingConfig, train: ImageSet, val: ImageSet) -> dict[str, Any]:
+def curves_of(members: Mapping[str, Member]) -> dict[str, Any]:
+    """How the training of each network went, for a lineage; nothing without any."""
+    curves = {
+        name: {
+            term: [[s, round(v, 5)] for s, v in curve] for term, curve in member.curves().items()
+        }
+        for name, member in members.items()
+    }
+    kept = {name: found for name, found in curves.items() if found}
+    return {"curves": kept} if kept else {}
+
+
+def lineage_of(config: Any, train: ImageSet, val: ImageSet) -> dict[str, Any]:
     """Where a detector comes from: settings, counts by domain, versions of libraries."""
     packages = ("deepward", "torch", "timm", "numpy", "opencv-python-headless")
     return {

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,7 +45,8 @@ class FitResult:
     Attributes:
         steps: optimizer steps in all, those before a resume included.
         seconds: time spent in steps.
-        losses: name of each term to its running mean (a tenth of each new step); since a resume.
+        losses: name of each term to its running mean (a tenth of each new step).
+        curves: name of each term to pairs (step, running mean), some dozens over the training.
         best: the best validation value, or None without validation.
         stopped_early: whether patience ran out before the budget did.
     """
@@ -55,6 +56,7 @@ class FitResult:
     losses: Mapping[str, float]
     best: float | None
     stopped_early: bool
+    curves: Mapping[str, list[tuple[int, float]]] = field(default_factory=dict)
 
 
 def fit(
@@ -77,7 +79,7 @@ def fit(
         model: on its device already.
         batches: makes the batch of a step, CPU tensors; must depend on the step alone; beside a
             GPU it is called one step ahead, in a thread.
-        terms: named losses; their sum is minimised.
+        terms: named losses; their sum is minimised. A term without a gradient is watched alone.
         config: budget and optimizer.
         forward: of (model, batch), run once for all terms.
         descend: takes one step.
@@ -102,7 +104,7 @@ def fit(
     if checkpoint is not None:
         state.resume(checkpoint, purpose)
     device = next(model.parameters()).device
-    recent: dict[str, float] = {}
+    recent = state.recent
     saved, judged = time.monotonic(), -1
 
     def stopped() -> bool:
@@ -115,11 +117,13 @@ def fit(
                 group["lr"] = config.rate(share)
             batch = {k: v.to(device, non_blocking=True) for k, v in next(stream).items()}
             values = _descended(
-                Step(model, batch, state.step, state.optimizer, config, forward, terms), descend
+                Step(model, batch, state.step, state.optimizer, config, forward, terms, share),
+                descend,
             )
             state.advance()
             for name, value in values.items():
                 recent[name] = recent.get(name, value) + 0.1 * (value - recent.get(name, value))
+            state.record(share)
             if validate and config.validate_every and state.step % config.validate_every == 0:
                 state.judge(validate)
                 judged = state.step
@@ -133,7 +137,8 @@ def fit(
     if checkpoint is not None:
         state.save(checkpoint, purpose)
     state.finish()
-    return FitResult(state.step, state.seconds, recent, state.best, stopped())
+    curves = {name: [(s, v) for s, v in curve] for name, curve in state.curves.items()}
+    return FitResult(state.step, state.seconds, recent, state.best, stopped(), curves)
 
 
 def _descended(step: Step[T], descend: Descend[T]) -> Mapping[str, float]:

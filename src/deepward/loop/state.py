@@ -16,6 +16,8 @@ from deepward.files import atomic_file
 
 __all__ = ["LoopState"]
 
+_POINTS = 40  # of a curve
+
 
 class LoopState:
     """Model, averaged weights, optimizer and counters: what a checkpoint holds.
@@ -40,6 +42,17 @@ class LoopState:
         self.best: float | None = None
         self.best_weights: dict[str, Tensor] = {}
         self.without_gain = 0
+        self.recent: dict[str, float] = {}
+        self.curves: dict[str, list[tuple[int, float]]] = {}
+        self._recorded = -1
+
+    def record(self, share: float) -> None:
+        """Adds the running means to the curves, now and then over the training."""
+        part = int(share * _POINTS)
+        if part > self._recorded:
+            self._recorded = part
+            for name, value in self.recent.items():
+                self.curves.setdefault(name, []).append((self.step, value))
 
     def advance(self) -> None:
         """Counts a step and takes the weights into their average."""
@@ -75,6 +88,9 @@ class LoopState:
             "seconds": self.seconds,
             "best": self.best,
             "without_gain": self.without_gain,
+            "recent": self.recent,
+            "curves": self.curves,
+            "recorded": self._recorded,
             "purpose": purpose,
         }
         copies = {
@@ -95,7 +111,7 @@ class LoopState:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, KeyError, TypeError, ValueError):
             return
-        if counters["purpose"] != purpose:
+        if counters["purpose"] != purpose or "curves" not in counters:
             return
 
         def part(prefix: str) -> dict[str, Tensor]:
@@ -113,3 +129,8 @@ class LoopState:
         self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
         self.step, self.seconds = counters["step"], counters["seconds"]
         self.best, self.without_gain = counters["best"], counters["without_gain"]
+        self.recent, self._recorded = counters["recent"], counters["recorded"]
+        self.curves = {
+            name: [(int(step), float(value)) for step, value in curve]
+            for name, curve in counters["curves"].items()
+        }

@@ -34,12 +34,14 @@ class Shared(Generic[T]):
         batch: on the model's device.
         output: of the one forward.
         step: how many steps went before.
+        share: of the training that is done, in [0, 1].
     """
 
     model: nn.Module
     batch: Batch
     output: T
     step: int
+    share: float = 0.0
 
 
 Forward = Callable[[Any, Batch], T]
@@ -57,6 +59,7 @@ class Step(Generic[T]):
         optimizer: of the model's weights, its learning rate set for this step.
         config: of the loop.
         forward, terms: what `losses` is made of.
+        share: of the training that is done, in [0, 1].
     """
 
     model: nn.Module
@@ -66,6 +69,7 @@ class Step(Generic[T]):
     config: LoopConfig
     forward: Forward[T]
     terms: Mapping[str, Term[T]]
+    share: float = 0.0
 
     @property
     def learning_rate(self) -> float:
@@ -80,7 +84,7 @@ class Step(Generic[T]):
         batch = self.batch if batch is None else batch
         device = next(model.parameters()).device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.config.precision == "bf16"):
-            shared = Shared(model, batch, self.forward(model, batch), self.number)
+            shared = Shared(model, batch, self.forward(model, batch), self.number, self.share)
             return {name: term(shared) for name, term in self.terms.items()}
 
 

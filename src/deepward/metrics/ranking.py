@@ -16,7 +16,7 @@ from deepward.metrics.intervals import (
     checked_samples,
 )
 
-__all__ = ["RANKING_METRICS", "paired_auc_difference", "ranking_metrics"]
+__all__ = ["RANKING_METRICS", "paired_auc_difference", "rank_auc", "ranking_metrics"]
 
 FALSE_POSITIVE_RATES = {
     "tpr_at_fpr_1e-2": 1e-2,
@@ -47,6 +47,12 @@ def ranking_metrics(
     found = bootstrap(statistic, truth, groups, resamples=resamples, seed=seed)
     drop_unresolved(found, int((truth == 0).sum()))
     return found
+
+
+def rank_auc(labels: ArrayLike, scores: ArrayLike) -> float:
+    """The AUC alone, without an interval; NaN with one class."""
+    truth, values = checked_samples(labels, scores)
+    return float(_auc(*Ranking(truth, values).tally(np.ones((1, len(truth)))))[0])
 
 
 def paired_auc_difference(

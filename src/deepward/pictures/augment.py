@@ -9,9 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deepward.pictures.recompress import recompress
+
 __all__ = ["AugmentConfig", "augment"]
 
 Pixels = NDArray[np.uint8]
+
+_KNOTS = 5  # of the grid that is distorted, along and across
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class AugmentConfig:
     noise: float = 0.1
     tone: float = 0.2
     recompress: float = 0.3
+    warp: float = 0.0
 
 
 def augment(image: Pixels, config: AugmentConfig, random: np.random.Generator) -> Pixels:
@@ -35,6 +40,8 @@ def augment(image: Pixels, config: AugmentConfig, random: np.random.Generator) -
         size = (max(32, round(image.shape[1] * factor)), max(32, round(image.shape[0] * factor)))
         method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
         image = _as_pixels(cv2.resize(image, size, interpolation=method))
+    if config.warp and random.random() < config.warp:
+        image = _warped(image, random)
     if random.random() < config.blur:
         image = _as_pixels(cv2.GaussianBlur(image, (0, 0), random.uniform(0.4, 1.5)))
     if random.random() < config.tone:
@@ -48,27 +55,30 @@ def augment(image: Pixels, config: AugmentConfig, random: np.random.Generator) -
     return image
 
 
+def _warped(image: Pixels, random: np.random.Generator) -> Pixels:
+    """Grid distortion: the knots of a coarse grid move by up to a fiftieth of the picture."""
+    height, width = image.shape[:2]
+    moves = random.uniform(-0.02, 0.02, (2, _KNOTS, _KNOTS)).astype(np.float32)
+    down, right = (
+        cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) * side
+        for part, side in zip(moves, (height, width), strict=True)
+    )
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    warped = cv2.remap(
+        image, columns + right, rows + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+    )
+    return _as_pixels(warped)
+
+
 def _recompress(image: Pixels, random: np.random.Generator) -> Pixels:
     # A shifted start moves the block grid; recompressing on the old grid would change nothing.
     top, left = (int(v) for v in random.integers(0, 8, 2))
     image = image[top:, left:]
     quality = int(random.integers(50, 96))
     if random.random() < 0.9:
-        sampling = (
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
-            if random.random() < 0.5
-            else cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
-        )
-        options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
-        extension = ".jpg"
-    else:
-        options, extension = [cv2.IMWRITE_WEBP_QUALITY, quality], ".webp"
-    # The channel order matters to both encoders: they store luma and colour differences.
-    written, data = cv2.imencode(extension, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
-    assert written, "OpenCV encodes every 8-bit RGB picture"
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    assert decoded is not None, "OpenCV decodes what it encoded"
-    return _as_pixels(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+        subsampling = "4:2:0" if random.random() < 0.5 else "4:4:4"
+        return recompress(image, quality, "jpeg", subsampling)
+    return recompress(image, quality, "webp")
 
 
 def _as_pixels(image: NDArray[np.generic]) -> Pixels:

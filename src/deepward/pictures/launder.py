@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepward.errors import EvaluationError
+from deepward.pictures.recompress import recompress
 
 __all__ = ["LaunderedImages", "launder"]
 
@@ -42,15 +43,7 @@ def launder(image: Image) -> Image:
         )
     height, width = laundered_size(image)
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    settings = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        QUALITY,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
-    ]
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), settings)
-    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return recompress(np.asarray(small, np.uint8), QUALITY)
 
 
 def laundered_size(image: Image) -> tuple[int, int]:

@@ -84,6 +84,32 @@ class TruncatedResNet(Backbone):
         return cast(Tensor, self.layer2(self.layer1(self.stem(x))))
 
 
+class PackagedBackbone(Backbone):
+    """EfficientNet-Lite0, whose ImageNet weights come with a package: nothing is downloaded.
+
+    It takes pixels as the representation "raw" gives them, without folding.
+    """
+
+    def __init__(self, inputs: int, pretrained: bool) -> None:
+        super().__init__()
+        import timm
+
+        from deepward.detectors.statistics.encoder import packaged_model
+
+        if inputs != 3:
+            raise UsageError(
+                f"The backbone 'packaged' takes 3 planes, not {inputs}: set representation to raw "
+                "and fold to 1."
+            )
+        body: Any = packaged_model() if pretrained else timm.create_model("tf_efficientnet_lite0")
+        body.classifier = nn.Identity()
+        self.body: Any = body
+        self.width = int(body.num_features)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, 3, H, W) in [-2, 2] -> (B, 1280, H/32, W/32)
+        return cast(Tensor, self.body.forward_features(x / 2.0))
+
+
 class TimmBackbone(Backbone):
     """Any timm model by name, without its pooling and classifier."""
 
@@ -130,6 +156,8 @@ def build_backbone(name: str, inputs: int, *, pretrained: bool, size: int) -> Ba
     """
     if name == "small":
         return SmallResNet(inputs)
+    if name == "packaged":
+        return PackagedBackbone(inputs, pretrained)
     if name == "npr":
         return TruncatedResNet(inputs)
     return TimmBackbone(name, inputs, pretrained, size)

@@ -24,8 +24,9 @@ class NetworkConfig:
     Attributes:
         name: the member's name inside its detector.
         representation: names of `deepward.detectors.REPRESENTATIONS`, concatenated on channels.
-        backbone: "small", "npr", or any timm model name.
-        pretrained: start from timm's weights; they must be at hand.
+        backbone: "small", "npr", "packaged" (EfficientNet-Lite0), or any timm model name.
+        pretrained: start from pretrained weights: those of a package for "packaged"; timm's must
+            be at hand.
         crop: side of the square crop in pixels; smaller pictures are padded by reflection.
         jitter: how far a training crop may lie from the centre, in pixels.
         fold: space-to-depth factor before the backbone; keeps every pixel at less cost.
@@ -34,6 +35,15 @@ class NetworkConfig:
         batch_size: crops in a training step.
         consistency: weight of holding degraded twins to their originals; 0 is off. Half of the
             crops of a step are twins then.
+        noised: weight of the KL divergence between predictions on twins with noise and on their
+            originals; 0 is off. Twins are then noisy and not degraded.
+        contrast: weight of InfoNCE, which pulls reals together and pushes fakes away; 0 is off.
+        reversal: how much of a domain head's gradient reaches the backbone, reversed: "ganin",
+            or a number ("0" only watches); "" has no such head.
+        warp: share of training pictures whose grid is distorted.
+        ema: decay of the weights' moving average.
+        looks: how often the held-out samples are looked at in a training of so many steps: the
+            weights that tell them best are kept; 0 keeps the last ones.
         adapt_steps, adapt_rate: plain gradient steps over all of a few samples, as a meta-trained
             network adapts; 0 steps: by fine-tuning.
         share: this member's part of the training time, relative to the other networks.
@@ -53,6 +63,12 @@ class NetworkConfig:
     momentum: float = 0.9
     batch_size: int = 32
     consistency: float = 0.0
+    noised: float = 0.0
+    contrast: float = 0.0
+    reversal: str = ""
+    warp: float = 0.0
+    ema: float = 0.98
+    looks: int = 0
     adapt_steps: int = 0
     adapt_rate: float = 0.01
     share: float = 1.0

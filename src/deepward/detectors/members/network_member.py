@@ -39,6 +39,7 @@ class NetworkMember:
         held: samples that no fit has seen: the validation part of each stage.
         exemplars: crops of earlier stages, where a strategy keeps some.
         mattered: weights that earlier stages rest on, where a strategy holds them.
+        trained: curves of its first fit.
     """
 
     config: NetworkConfig
@@ -46,6 +47,7 @@ class NetworkMember:
     held: tuple[Samples, ...] = ()
     exemplars: Exemplars = field(default_factory=Exemplars.none)
     mattered: Consolidation = field(default_factory=Consolidation)
+    trained: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def fit(cls, config: NetworkConfig, stage: Stage, tell: Progress) -> Self:
@@ -55,8 +57,9 @@ class NetworkMember:
             TrainingError: a class is missing, or the loss became infinite or NaN.
         """
         start = Network(config, stage.seed).to(stage.device).eval()
-        network = train_network(start, FIT, stage.train, stage, tell)
-        return cls(config, network)._remembering(stage, (stage.val,))
+        trained = train_network(start, FIT, stage.train, stage, tell)
+        member = cls(config, trained.network, trained=trained.curves)
+        return member._remembering(stage, (stage.val,))
 
     def update(self, stage: Stage, tell: Progress) -> Self:
         """Learns the stage: a third of the budget, a fourth of the learning rate.
@@ -74,7 +77,7 @@ class NetworkMember:
         if len(set(data.labels.tolist())) == 2:
             network = train_network(
                 network, UPDATE, data, stage, tell, strategy=strategy, mattered=self.mattered
-            )
+            ).network
         return replace(self, network=network)._remembering(stage, (*self.held, stage.val))
 
     def adapt(self, support: Samples, stage: Stage, tell: Progress) -> Self:
@@ -87,7 +90,9 @@ class NetworkMember:
             return self
         if self.config.adapt_steps:
             return replace(self, network=adapted_network(self.network, support, stage.device))
-        return replace(self, network=train_network(self.network, ADAPT, support, stage, tell))
+        return replace(
+            self, network=train_network(self.network, ADAPT, support, stage, tell).network
+        )
 
     def forget(self, domain: str) -> Self:
         """Not possible: what weights have learned cannot be taken out of them exactly.
@@ -116,6 +121,14 @@ class NetworkMember:
     def unseen(self) -> Unseen | None:
         """Logits of what was held out, as it is and laundered; a restored member has none."""
         return self._unseen
+
+    def networks(self) -> Mapping[str, Network]:
+        """The one network."""
+        return {"": self.network}
+
+    def curves(self) -> Mapping[str, Any]:
+        """Of its first fit; the detector's lineage keeps them, its weights do not."""
+        return self.trained
 
     def state_dict(self) -> dict[str, Tensor]:
         """The weights, and what is kept of earlier stages in files of their own."""

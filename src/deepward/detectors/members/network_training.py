@@ -1,15 +1,16 @@
 """One training of a network: its budget, its batches, and the terms that a strategy adds."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from deepward.detectors.members.network import Network, NetworkConfig
 from deepward.detectors.protocol import Samples, Stage
+from deepward.errors import TrainingError, UsageError
 from deepward.files import canonical_json, sha256_bytes
 from deepward.learning.batches import CropBatches, CropConfig
 from deepward.learning.continual.keeping import (
@@ -18,15 +19,34 @@ from deepward.learning.continual.keeping import (
     distillation,
     fisher_information,
 )
-from deepward.learning.terms import Seen, consistency, cross_entropy
+from deepward.learning.domain_adversarial import (
+    WithDomains,
+    check_reversal,
+    domain_accuracy,
+    domain_loss,
+    paired_domains,
+)
+from deepward.learning.terms import Seen, consistency, contrast, cross_entropy, label_accuracy
 from deepward.loop import Batch, LoopConfig, Shared, Term, fit
+from deepward.metrics.ranking import rank_auc
+from deepward.pictures.augment import AugmentConfig
 from deepward.progress import Progress
 
 if TYPE_CHECKING:
     from deepward.learning.continual.strategy import Strategy
 
-__all__ = ["ADAPT", "FIT", "UPDATE", "Method", "important_weights", "train_network"]
+__all__ = [
+    "ADAPT",
+    "FIT",
+    "UPDATE",
+    "Method",
+    "Trained",
+    "important_weights",
+    "look",
+    "train_network",
+]
 
+_NOISE = AugmentConfig(flip=0.0, rescale=0.0, blur=0.0, noise=1.0, tone=0.0, recompress=0.0)
 _STEPS = 300  # where the budget names neither steps nor seconds
 
 
@@ -37,6 +57,14 @@ class Method:
     name: str
     budget: float
     learning_rate: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network, and how losses and accuracies went: name to pairs (step, value)."""
+
+    network: Network
+    curves: Mapping[str, Sequence[tuple[int, float]]]
 
 
 FIT = Method("fit", 1.0, 1.0)
@@ -53,7 +81,7 @@ def train_network(
     *,
     strategy: "Strategy | None" = None,
     mattered: Consolidation | None = None,
-) -> Network:
+) -> Trained:
     """A copy of the network after training; `network` itself is the teacher of distillation.
 
     Args:
@@ -71,6 +99,7 @@ def train_network(
         optimizer=config.optimizer,
         momentum=config.momentum,
         precision=budget.precision,
+        ema=config.ema,
         seed=stage.seed,
     )
     if budget.seconds is not None:
@@ -78,30 +107,93 @@ def train_network(
     else:
         steps = _STEPS if budget.steps is None else budget.steps
         loop = replace(loop, steps=max(round(steps * method.budget), 1))
-    crops = CropConfig(config.crop, config.jitter, config.batch_size, twins=config.consistency > 0)
-    terms: dict[str, Term[Seen]] = {"loss": cross_entropy}
-    if config.consistency:
-        terms["consistency"] = consistency(config.consistency, config.consistency)
+        if config.looks and method is FIT:
+            loop = replace(loop, validate_every=max(round(steps / config.looks), 1))
+    domains = paired_domains(data) if config.reversal and method is FIT else ()
+    crops = _crops(config, domains)
+    terms = _terms(config, domains)
     if strategy is not None:
         terms |= _keeping(network, strategy, mattered, len(data) / config.batch_size, stage.device)
     key = _key(network, method, data, stage.seed, strategy, mattered)
     checkpoint = None
     if budget.checkpoints is not None:
         checkpoint = budget.checkpoints / f"{config.name}-{key[:16]}.safetensors"
-    trained = copy.deepcopy(network).to(stage.device)
+    trained = copy.deepcopy(network)
+    model = WithDomains(trained, len(domains), stage.seed) if domains else trained
     with CropBatches(data, crops, stage.seed) as batches:
-        fit(
-            trained,
+        found = fit(
+            model.to(stage.device),
             batches,
             terms,
             loop,
             forward=look,
+            validate=_validation(stage) if config.looks and method is FIT else None,
             checkpoint=checkpoint,
             key=key,
             progress=tell,
             task=f"{config.name}: {method.name}",
         )
-    return trained
+    return Trained(trained, found.curves)
+
+
+def _crops(config: NetworkConfig, domains: tuple[str, ...]) -> CropConfig:
+    """What a step sees.
+
+    Raises:
+        UsageError: twins would have to be degraded and noisy at once.
+    """
+    if config.consistency and config.noised:
+        raise UsageError(
+            f"The network {config.name!r} asks for degraded twins (consistency) and for noisy ones "
+            "(noised); choose one."
+        )
+    crops = CropConfig(
+        config.crop,
+        config.jitter,
+        config.batch_size,
+        twins=config.consistency > 0 or config.noised > 0,
+        treatment=AugmentConfig(warp=config.warp),
+        domains=domains,
+    )
+    return replace(crops, worse=_NOISE) if config.noised else crops
+
+
+def _terms(config: NetworkConfig, domains: tuple[str, ...]) -> dict[str, Term[Seen]]:
+    """The losses that a config asks for, and what is watched beside them."""
+    terms: dict[str, Term[Seen]] = {"loss": cross_entropy}
+    if config.consistency:
+        terms["consistency"] = consistency(config.consistency, config.consistency)
+    if config.noised:
+        terms["noised"] = consistency(0.0, config.noised)
+    if config.contrast:
+        terms["contrast"] = contrast(config.contrast)
+    if domains:
+        check_reversal(config.reversal)
+        terms["domains"] = domain_loss(config.reversal)
+        terms["domain_accuracy"] = domain_accuracy
+        terms["label_accuracy"] = label_accuracy
+    return terms
+
+
+def _validation(stage: Stage) -> Callable[[Any], float]:
+    """AUC on the held-out samples, which chooses the weights that are kept.
+
+    Raises:
+        TrainingError: they lack a class.
+    """
+    labels = stage.val.labels
+    if len(set(labels.tolist())) < 2:
+        raise TrainingError(
+            f"{len(labels)} samples are held out, of one class or none: they cannot choose the "
+            "weights of a network. Hold out both, or set looks to 0."
+        )
+
+    def auc(model: Any) -> float:
+        network: Network = getattr(model, "network", model)
+        found = rank_auc(labels, network.eval().logits(stage.val.pixels))
+        return found
+
+    return auc
 
 
 def important_weights(
@@ -115,8 +207,9 @@ def important_weights(
         return fisher_information(network, rows, device=stage.device)
 
 
-def look(network: Network, batch: Batch) -> Seen:
-    """The one forward of a training step."""
+def look(model: Any, batch: Batch) -> Seen:
+    """The one forward of a training step; a domain head beside the network is left to its term."""
+    network: Network = getattr(model, "network", model)
     embeddings = network.embed(batch["inputs"])
     return Seen(embeddings, network.classify(embeddings))
 

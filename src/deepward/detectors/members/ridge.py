@@ -93,6 +93,14 @@ class RidgeMember:
     def unseen(self) -> None:
         """Not kept by those files."""
 
+    def networks(self) -> Mapping[str, Any]:
+        """None: nothing here has a gradient by the pixels."""
+        return {}
+
+    def curves(self) -> Mapping[str, Any]:
+        """None: closed forms have no training to watch."""
+        return {}
+
     @classmethod
     def fit(cls, config: RidgeConfig, stage: Stage, tell: Progress) -> NoReturn:
         """Raises:

@@ -185,6 +185,14 @@ class ProcessMember(FittedHeads):
 
         return evidence_map(self, sample)
 
+    def networks(self) -> Mapping[str, Any]:
+        """None: nothing here has a gradient by the pixels."""
+        return {}
+
+    def curves(self) -> Mapping[str, Any]:
+        """None: closed forms have no training to watch."""
+        return {}
+
     # -- storing ----------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Tensor]:

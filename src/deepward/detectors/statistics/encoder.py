@@ -24,7 +24,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from deepward.detectors.statistics.base import Floats, Statistic
 from deepward.errors import DetectorFileError, UsageError
 
-__all__ = ["Backbone", "Encoder", "load_packaged_encoder"]
+__all__ = ["Backbone", "Encoder", "load_packaged_encoder", "packaged_model"]
 
 SIDE = 224  # pixels, what the packaged encoder was trained for
 GRID = 4  # cells along and across
@@ -42,6 +42,20 @@ _PARTS = (
 @lru_cache(maxsize=2)
 def load_packaged_encoder(device: str = "cpu") -> nn.Module:
     """EfficientNet-Lite0 with the weights of the package, in eval mode; loaded once per process.
+
+    Raises:
+        DetectorFileError: the package is missing, or its weights are not the known ones.
+    """
+    model = packaged_model()
+    model.eval()
+    _fold(model)
+    model.requires_grad_(False)
+    whole: nn.Module = model.to(device=device, memory_format=torch.channels_last)
+    return whole
+
+
+def packaged_model() -> Any:
+    """A new EfficientNet-Lite0 with the weights of the package, as timm builds it; it can train.
 
     The package names its tensors otherwise than timm but in the same order: they are matched by
     order, and every shape must agree.
@@ -63,11 +77,7 @@ def load_packaged_encoder(device: str = "cpu") -> nn.Module:
             f"tf_efficientnet_lite0 ({len(own)}): install the versions of requirements.lock."
         )
     model.load_state_dict(dict(zip(own, state.values(), strict=True)))
-    model.eval()
-    _fold(model)
-    model.requires_grad_(False)
-    whole: nn.Module = model.to(device=device, memory_format=torch.channels_last)
-    return whole
+    return model
 
 
 def _fold(model: nn.Module) -> None:
