@@ -7,6 +7,7 @@ import typer
 
 from deepward.commands.brief import brief
 from deepward.commands.continual import continual
+from deepward.commands.drift import drift
 from deepward.commands.domains import domains_app
 from deepward.commands.endings import PoliteGroup
 from deepward.commands.evaluate import evaluate
@@ -55,6 +56,7 @@ def deepward(
 
 app.command()(score)
 app.command()(explain)
+app.command()(drift)
 app.add_typer(domains_app, name="domains")
 app.command()(train)
 app.command("meta-train")(meta_train)

@@ -1,0 +1,287 @@
+"""What is known of a detector's traffic: whether something new came, and what has changed."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepward.drift.novelty import NoveltyConfig, conformal_p_values, novelty_capital
+from deepward.drift.reference import Reference
+from deepward.drift.scores import Scores
+from deepward.drift.traffic import Traffic
+from deepward.drift.two_samples import (
+    classifier_test,
+    kernel_test,
+    score_test,
+    stability_index,
+)
+from deepward.errors import DriftError
+from deepward.metrics.intervals import Estimate, share
+
+__all__ = ["DriftConfig", "DriftReport", "Finding", "compare"]
+
+STRANGE = 0.05  # p-value up to which a picture belongs to those that people should look at
+
+
+@dataclass(frozen=True)
+class DriftConfig:
+    """How traffic is compared with the reference.
+
+    Attributes:
+        false_alarm: chance at most, over all time, of an alarm though nothing is new.
+        level: false-positive rate of each single test, for one look.
+        window: latest pictures that the tests look at; the alarm looks at all.
+        fewest: pictures below which the tests say nothing.
+        permutations: of the kernel test.
+        seed: of everything random.
+    """
+
+    false_alarm: float = 0.01
+    level: float = 0.01
+    window: int = 500
+    fewest: int = 30
+    permutations: int = 500
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One question to the window.
+
+    Attributes:
+        name: "psi", "scores", "descriptions" or "classifier".
+        value: of the statistic; None where it could not be computed.
+        p_value: None where there is none.
+        differs: whether the p-value is below the level; None where nothing can be said.
+        said: one sentence.
+    """
+
+    name: str
+    value: float | None
+    p_value: float | None
+    differs: bool | None
+    said: str
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """What was found in a detector's traffic.
+
+    Attributes:
+        detector: content hash.
+        pictures: judged, each once; repeated, unjudged, others: rows of the log beside them.
+        reference: known pictures that they are compared with.
+        begun, ended: times of the first and the last picture, ISO, UTC; "" without any.
+        window: pictures that the tests looked at.
+        alarm: whether the novelty alarm has rung.
+        alarm_row: row of the log at which it first rang.
+        alarm_after: pictures until then.
+        false_alarm: chance at most that it rings though nothing is new.
+        evidence: highest capital so far, as a decimal logarithm; the alarm rings at
+            -log10(false_alarm).
+        strange: (N,) per picture, its conformal p-value; not among the values for JSON.
+        findings: of the tests.
+        inconclusive, inconclusive_known: share of verdicts, in the window and in the reference.
+        nearest: known domain to pictures of the window that are nearest to it.
+        said: sentences, the most important first.
+    """
+
+    detector: str
+    pictures: int
+    repeated: int
+    unjudged: int
+    others: int
+    reference: int
+    begun: str
+    ended: str
+    window: int
+    alarm: bool
+    alarm_row: int | None
+    alarm_after: int | None
+    false_alarm: float
+    evidence: float
+    strange: NDArray[np.float64]
+    findings: tuple[Finding, ...]
+    inconclusive: Estimate
+    inconclusive_known: Estimate
+    nearest: Mapping[str, int]
+    said: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Values fit for JSON."""
+        return {key: value for key, value in asdict(self).items() if key != "strange"}
+
+
+def compare(
+    traffic: Traffic, reference: Reference | None, config: DriftConfig | None = None
+) -> DriftReport:
+    """Compares a detector's traffic with what it knows.
+
+    Args:
+        traffic: of one detector.
+        reference: of the same; none is needed where there is no traffic.
+        config: how.
+
+    Raises:
+        DriftError: there is no reference, or it is another detector's.
+    """
+    config = config or DriftConfig()
+    if reference is None or reference.detector != traffic.detector:
+        if len(traffic):
+            made = f"is of {reference.detector[:12]}" if reference else "is missing"
+            raise DriftError(
+                f"The traffic is of detector {traffic.detector[:12]}, the reference {made}: make "
+                "it again (`deepward drift` does)."
+            )
+        reference = Reference.empty(traffic.detector)
+    scores = traffic.scores
+    p_values = strangeness(scores, reference, config)
+    path = novelty_capital(p_values, _betting(config))
+    rung = np.flatnonzero(path >= -np.log(config.false_alarm))
+    first = int(rung[0]) if len(rung) else None
+    window = scores[max(0, len(scores) - config.window) :]
+    findings = _findings(window, reference, config)
+    report = DriftReport(
+        detector=reference.detector,
+        pictures=len(traffic),
+        repeated=traffic.repeated,
+        unjudged=traffic.unjudged,
+        others=traffic.others,
+        reference=len(reference),
+        begun=_time(traffic.times[:1]),
+        ended=_time(traffic.times[-1:]),
+        window=len(window),
+        alarm=first is not None,
+        alarm_row=None if first is None else int(traffic.ids[first]),
+        alarm_after=None if first is None else first + 1,
+        false_alarm=config.false_alarm,
+        evidence=float(max(path.max(initial=0.0), 0.0) / np.log(10)),
+        strange=p_values,
+        findings=findings,
+        inconclusive=share(window.verdict == "inconclusive", seed=config.seed),
+        inconclusive_known=share(reference.scores.verdict == "inconclusive", seed=config.seed),
+        nearest=dict(Counter(window.nearest.tolist()).most_common()),
+        said=(),
+    )
+    return DriftReport(**{**vars(report), "said": _sentences(report, config)})
+
+
+def strangeness(
+    scores: Scores, reference: Reference, config: DriftConfig
+) -> NDArray[np.float64]:
+    """(N,) conformal p-value of each picture's unfamiliarity, in the order of the traffic.
+
+    The larger of two, against the reference as it is and laundered: what was scaled or compressed
+    on its way is less familiar, but nothing new.
+    """
+    betting, threshold = _betting(config), reference.threshold
+    found = [
+        conformal_p_values(
+            part.unfamiliarity,
+            part.strata(threshold),
+            scores.unfamiliarity,
+            scores.strata(threshold),
+            betting,
+        )
+        for part in (reference.scores, reference.laundered)
+    ]
+    return np.asarray(np.maximum(*found))
+
+
+def matched(
+    known: Scores, seen: Scores, threshold: float, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Places of known pictures whose strata are mixed as those that were seen, as far as they go.
+
+    So the tests answer whether pictures changed, not whether their mix did.
+    """
+    strata, wanted = known.strata(threshold), Counter(seen.strata(threshold).tolist())
+    places = {name: np.flatnonzero(strata == name) for name in sorted(wanted)}
+    have = {name: found for name, found in places.items() if len(found)}
+    # The scarcest stratum limits the rest, unless it is rare in the traffic.
+    common = [len(found) / wanted[n] for n, found in have.items() if wanted[n] * 20 >= len(seen)]
+    scale = min(common, default=0.0)
+    drawn = [
+        random.permutation(found)[: max(1, round(scale * wanted[name]))]
+        for name, found in have.items()
+    ]
+    return np.sort(np.concatenate(drawn)) if drawn else np.zeros(0, np.int64)
+
+
+def _findings(window: Scores, reference: Reference, config: DriftConfig) -> tuple[Finding, ...]:
+    known = reference.scores
+    names = ("psi", "scores", "descriptions", "classifier")
+    if len(window) < config.fewest:
+        why = f"{len(window)} pictures are too few to tell; {config.fewest} are needed."
+        return tuple(Finding(name, None, None, None, why) for name in names)
+    random = np.random.default_rng(config.seed)
+    alike = known[matched(known, window, reference.threshold, random)]
+    psi = stability_index(known.probability, window.probability)
+    much = "hardly" if psi < 0.1 else "somewhat" if psi < 0.25 else "much"
+    found = [
+        Finding("psi", psi, None, None, f"The scores, their mix included, have moved {much}.")
+    ]
+    if len(alike) < config.fewest:
+        why = f"Only {len(alike)} known pictures are of such domains and verdicts."
+        return (*found, *(Finding(name, None, None, None, why) for name in names[1:]))
+
+    def tell(name: str, value: float, p_value: float, what: str) -> Finding:
+        differs = p_value <= config.level
+        said = f"{what} {'differ from' if differs else 'do not differ from'} the reference's"
+        return Finding(name, value, p_value, differs, f"{said} (p = {p_value:.2g}).")
+
+    value, p = score_test(alike.probability, window.probability)
+    found.append(tell("scores", value, p, "Scores"))
+    if not (alike.described and window.described):
+        why = "This detector describes nothing that could be compared."
+        return (*found, *(Finding(name, None, None, None, why) for name in names[2:]))
+    rows = alike.sketch.astype(np.float64), window.sketch.astype(np.float64)
+    value, p = kernel_test(*rows, permutations=config.permutations, random=random)
+    found.append(tell("descriptions", value, p, "Descriptions"))
+    value, p = classifier_test(*rows, random=random)
+    found.append(tell("classifier", value, p, "Descriptions, to a classifier,"))
+    return tuple(found)
+
+
+def _betting(config: DriftConfig) -> NoveltyConfig:
+    return NoveltyConfig(false_alarm=config.false_alarm, seed=config.seed)
+
+
+def _time(times: NDArray[np.float64]) -> str:
+    if not len(times):
+        return ""
+    return datetime.fromtimestamp(float(times[0]), UTC).isoformat(timespec="seconds")
+
+
+def _sentences(report: DriftReport, config: DriftConfig) -> tuple[str, ...]:
+    if not report.pictures:
+        others = f" {report.others} rows are of other detectors." if report.others else ""
+        return (
+            "No traffic of this detector was logged: `deepward score --log` does that." + others,
+        )
+    least = -np.log10(report.false_alarm)
+    said = []
+    if report.alarm:
+        strange = int(np.sum(report.strange <= STRANGE))
+        said.append(
+            f"Something came that the detector does not know: the alarm rang after "
+            f"{report.alarm_after} pictures (row {report.alarm_row}). {strange} of "
+            f"{report.pictures} pictures are strange; people should look at them."
+        )
+    else:
+        said.append(
+            f"Nothing new: in {report.pictures} pictures the evidence reached "
+            f"{report.evidence:.1f} of the {least:.0f} powers of ten at which the alarm rings."
+        )
+    said += [finding.said for finding in report.findings]
+    if (now := report.inconclusive).value is not None:
+        low, high = now.interval or (0.0, 1.0)
+        said.append(
+            f"{now.value:.0%} of verdicts are inconclusive ({low:.0%} – {high:.0%}), of the "
+            f"reference {report.inconclusive_known.value or 0:.0%}."
+        )
+    return tuple(said)
