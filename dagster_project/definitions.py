@@ -10,6 +10,7 @@ from assets import (
     knowledge,
     learning,
     meta_learning,
+    monitoring,
     release,
     synthesis,
 )
@@ -29,6 +30,7 @@ defs = dg.Definitions(
             continual,
             evaluation,
             release,
+            monitoring,
         ]
     ),
     jobs=all_jobs,

@@ -12,6 +12,7 @@ from jobs.evaluation import (
 )
 from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
 from jobs.meta_learning import meta_train
+from jobs.monitoring import watch_traffic
 from jobs.release import release_challenger
 from jobs.respond import respond_to_technique
 
@@ -26,6 +27,7 @@ all_jobs = [
     make_fewshot_set,
     release_challenger,
     respond_to_technique,
+    watch_traffic,
 ]
 all_schedules = [refresh_knowledge_daily]
 
@@ -46,5 +48,6 @@ __all__ = [
     "respond_to_technique",
     "scan_domains",
     "train_baseline",
+    "watch_traffic",
     "write_brief",
 ]

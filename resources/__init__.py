@@ -7,6 +7,7 @@ from resources.domains import DomainFolders
 from resources.knowledge import Knowledge
 from resources.reporting import Reporting
 from resources.tracking import MODEL_NAME, Tracking
+from resources.watching import Watching
 
 __all__ = [
     "MODEL_NAME",
@@ -17,4 +18,5 @@ __all__ = [
     "Knowledge",
     "Reporting",
     "Tracking",
+    "Watching",
 ]

@@ -7,8 +7,8 @@ import typer
 
 from deepward.commands.brief import brief
 from deepward.commands.continual import continual
-from deepward.commands.drift import drift
 from deepward.commands.domains import domains_app
+from deepward.commands.drift import drift
 from deepward.commands.endings import PoliteGroup
 from deepward.commands.evaluate import evaluate
 from deepward.commands.explain import explain

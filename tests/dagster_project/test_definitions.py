@@ -66,6 +66,7 @@ def test_what_trains_or_scores_waits_for_its_turn_in_the_pool() -> None:
         "baseline_detector",
         "continual_checkpoints",
         "domain_metrics",
+        "drift_report",
         "fewshot_dataset",
         "meta_trained_detector",
         "metrics",

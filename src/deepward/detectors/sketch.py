@@ -44,4 +44,4 @@ def join_sketch(parts: Sequence[NDArray[np.float32] | None], count: int) -> NDAr
 @lru_cache(maxsize=4)
 def _directions(width: int) -> NDArray[np.float64]:
     random = np.random.default_rng([_SEED, width])
-    return random.normal(size=(width, WIDTH)) / np.sqrt(WIDTH)
+    return np.asarray(random.normal(size=(width, WIDTH)) / np.sqrt(WIDTH))

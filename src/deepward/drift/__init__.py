@@ -3,7 +3,6 @@
 from deepward.drift.novelty import NoveltyConfig, novelty_capital
 from deepward.drift.reference import Reference, build_reference
 from deepward.drift.report import DriftConfig, DriftReport, Finding, compare
-
 from deepward.drift.review import ask_people
 from deepward.drift.scores import Scores
 from deepward.drift.traffic import Position, Traffic, TrafficLog
@@ -19,7 +18,6 @@ __all__ = [
     "Traffic",
     "TrafficLog",
     "ask_people",
-
     "build_reference",
     "compare",
     "novelty_capital",

@@ -49,6 +49,8 @@ def conformal_p_values(
     seen: NDArray[np.float64],
     seen_strata: NDArray[Any],
     config: NoveltyConfig,
+    *,
+    growing: bool = True,
 ) -> NDArray[np.float64]:
     """(N,) p-values of pictures that come one by one: small where one is strange.
 
@@ -62,6 +64,8 @@ def conformal_p_values(
         known_strata: (M,) text.
         seen, seen_strata: (N,) the same of the traffic, in its order.
         config: its `seed` draws the places of ties, its `fewest` joins rare strata.
+        growing: False ranks each among the reference alone: not for betting, but it stays strange
+            what came before.
     """
     counts = Counter(known_strata.tolist())
     names = {name for name, count in counts.items() if count >= config.fewest}
@@ -81,7 +85,8 @@ def conformal_p_values(
         low, high = bisect_left(values, value), bisect_right(values, value)
         above, equal = len(values) - high, high - low + 1  # itself among the equal
         found[i] = (above + ties[i] * equal) / (len(values) + 1)
-        insort(values, value)
+        if growing:
+            insort(values, value)
     return found
 
 

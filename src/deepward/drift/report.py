@@ -83,7 +83,8 @@ class DriftReport:
         false_alarm: chance at most that it rings though nothing is new.
         evidence: highest capital so far, as a decimal logarithm; the alarm rings at
             -log10(false_alarm).
-        strange: (N,) per picture, its conformal p-value; not among the values for JSON.
+        strange: (N,) p-value of each picture beside the reference alone; not among the values
+            for JSON.
         findings: of the tests.
         inconclusive, inconclusive_known: share of verdicts, in the window and in the reference.
         nearest: known domain to pictures of the window that are nearest to it.
@@ -139,8 +140,7 @@ def compare(
             )
         reference = Reference.empty(traffic.detector)
     scores = traffic.scores
-    p_values = strangeness(scores, reference, config)
-    path = novelty_capital(p_values, _betting(config))
+    path = novelty_capital(strangeness(scores, reference, config), _betting(config))
     rung = np.flatnonzero(path >= -np.log(config.false_alarm))
     first = int(rung[0]) if len(rung) else None
     window = scores[max(0, len(scores) - config.window) :]
@@ -160,7 +160,7 @@ def compare(
         alarm_after=None if first is None else first + 1,
         false_alarm=config.false_alarm,
         evidence=float(max(path.max(initial=0.0), 0.0) / np.log(10)),
-        strange=p_values,
+        strange=strangeness(scores, reference, config, growing=False),
         findings=findings,
         inconclusive=share(window.verdict == "inconclusive", seed=config.seed),
         inconclusive_known=share(reference.scores.verdict == "inconclusive", seed=config.seed),
@@ -171,9 +171,9 @@ def compare(
 
 
 def strangeness(
-    scores: Scores, reference: Reference, config: DriftConfig
+    scores: Scores, reference: Reference, config: DriftConfig, *, growing: bool = True
 ) -> NDArray[np.float64]:
-    """(N,) conformal p-value of each picture's unfamiliarity, in the order of the traffic.
+    """(N,) p-value of each picture's unfamiliarity, as `conformal_p_values` has it.
 
     The larger of two, against the reference as it is and laundered: what was scaled or compressed
     on its way is less familiar, but nothing new.
@@ -186,6 +186,7 @@ def strangeness(
             scores.unfamiliarity,
             scores.strata(threshold),
             betting,
+            growing=growing,
         )
         for part in (reference.scores, reference.laundered)
     ]
@@ -222,9 +223,7 @@ def _findings(window: Scores, reference: Reference, config: DriftConfig) -> tupl
     alike = known[matched(known, window, reference.threshold, random)]
     psi = stability_index(known.probability, window.probability)
     much = "hardly" if psi < 0.1 else "somewhat" if psi < 0.25 else "much"
-    found = [
-        Finding("psi", psi, None, None, f"The scores, their mix included, have moved {much}.")
-    ]
+    found = [Finding("psi", psi, None, None, f"The scores, their mix included, have moved {much}.")]
     if len(alike) < config.fewest:
         why = f"Only {len(alike)} known pictures are of such domains and verdicts."
         return (*found, *(Finding(name, None, None, None, why) for name in names[1:]))

@@ -131,33 +131,37 @@ class TrafficLog:
             rows = database.execute("SELECT max(id) FROM traffic").fetchone()[0]
             return Position(_fact(database, "identity"), int(rows or 0))
 
-    def read(self, detector: str, after: int = 0, since: float = 0.0) -> Traffic:
+    def read(
+        self, detector: str, after: int = 0, since: float = 0.0, until: int | None = None
+    ) -> Traffic:
         """What a detector judged.
 
         Args:
             detector: its content hash.
             after: rows up to this one are left out.
             since: rows from before this time are left out, seconds since the epoch.
+            until: the last row that counts; None for all.
 
         Raises:
             DriftError: the log is damaged.
         """
         if not self.file.is_file():
             return _traffic(detector, [], 0, 0, 0)
-        part = "FROM traffic WHERE id > ? AND time >= ?"
+        last = 2**62 if until is None else until
+        part = "FROM traffic WHERE id > ? AND time >= ? AND id <= ?"
         judged = "AND detector = ? AND probability IS NOT NULL AND unfamiliarity IS NOT NULL"
         with self._open() as database, self._told("read"):
             rows = database.execute(
                 f"SELECT id, {_COLUMNS} FROM traffic WHERE id IN "
                 f"(SELECT min(id) {part} {judged} GROUP BY sample) ORDER BY id",
-                (after, since, detector),
+                (after, since, last, detector),
             ).fetchall()
-            (whole,) = database.execute(f"SELECT count(*) {part}", (after, since)).fetchone()
+            (whole,) = database.execute(f"SELECT count(*) {part}", (after, since, last)).fetchone()
             (mine,) = database.execute(
-                f"SELECT count(*) {part} AND detector = ?", (after, since, detector)
+                f"SELECT count(*) {part} AND detector = ?", (after, since, last, detector)
             ).fetchone()
             (numbers,) = database.execute(
-                f"SELECT count(*) {part} {judged}", (after, since, detector)
+                f"SELECT count(*) {part} {judged}", (after, since, last, detector)
             ).fetchone()
         return _traffic(detector, rows, numbers - len(rows), mine - numbers, whole - mine)
 

@@ -143,7 +143,7 @@ def _gaussian(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     distances = np.maximum(squares[:, None] + squares[None] - 2 * rows @ rows.T, 0.0)
     apart = distances[np.triu_indices(len(rows), 1)]
     width = float(np.median(apart)) or float(apart.mean()) or 1.0
-    kernel = np.exp(-distances / width)
+    kernel: NDArray[np.float64] = np.exp(-distances / width)
     np.fill_diagonal(kernel, 0.0)
     return kernel
 
