@@ -37,7 +37,7 @@ class NoveltyConfig:
     """
 
     false_alarm: float = 0.01
-    bets: tuple[float, ...] = (1.0, 0.7, 0.5, 0.3, 0.15)
+    bets: tuple[float, ...] = (1.0, 0.85, 0.7, 0.5, 0.3, 0.15)
     switching: float = 0.001
     fewest: int = 20
     seed: int = 0
