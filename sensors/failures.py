@@ -1,12 +1,14 @@
 """What becomes known of a run that failed."""
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from deepward import errors
 from deepward.failures import (
     WEBHOOK,
     Failure,
@@ -22,8 +24,11 @@ def failure_of(context: dg.RunFailureSensorContext) -> Failure:
     """What is told of a run: its first failed step speaks, for what came later follows from it."""
     run, steps = context.dagster_run, list(context.get_step_failure_events())
     chain = list(_chain(getattr(steps[0].event_specific_data, "error", None))) if steps else []
-    # Dagster wraps what an asset raises; the innermost says what was wrong.
-    error, message = chain[-1] if chain else ("", context.failure_event.message or "")
+    # Dagster wraps what an asset raises. Ours is a sentence for people; of others the innermost
+    # says what was wrong.
+    ours = [link for link in chain if link[0] in errors.__all__]
+    spoken = ours[:1] or chain[-1:] or [("", context.failure_event.message or "")]
+    error, message = spoken[0]
     return Failure(
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         run_id=run.run_id,
@@ -32,7 +37,7 @@ def failure_of(context: dg.RunFailureSensorContext) -> Failure:
         steps=tuple(str(event.step_key) for event in steps),
         refused=is_refusal([name for name, _ in chain]),
         error=error,
-        message=without_secrets(message.removeprefix(f"{error}: ")),
+        message=without_secrets(message),
     )
 
 
@@ -40,8 +45,7 @@ def _chain(error: Any) -> Iterator[tuple[str, str]]:
     """Class and message of an error and of what caused it, from the outside in."""
     while error is not None:
         name = str(error.cls_name or "").rpartition(".")[2]
-        message = str(error.message).strip()
-        yield name, message.partition(": ")[2] if message.startswith(error.cls_name) else message
+        yield name, re.sub(rf"^(\w+\.)*{re.escape(name)}: ", "", str(error.message).strip())
         error = error.cause
 
 
