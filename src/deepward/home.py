@@ -10,6 +10,8 @@ storage/
 ├── pixels/               decoded pictures, memory-mapped
 ├── detectors/meta/       the detector that was meta-trained, where there is one
 ├── training/             checkpoints of training that has not finished
+├── traffic/              what was scored with `--log`, and what it is compared with
+├── failures.jsonl        a line for each run of Dagster that failed
 ├── documents/            documents of your own; `DEEPWARD_DOCUMENTS` points elsewhere
 ├── knowledge/            what was read and crawled, and the index over it
 └── report/report.html    the report

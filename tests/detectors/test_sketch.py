@@ -11,7 +11,8 @@ def test_a_sketch_keeps_distances_and_does_not_depend_on_who_stands_beside() -> 
     assert small.shape == (40, WIDTH) and small.dtype == np.float16
     assert np.array_equal(small[7], sketch(rows[7:8])[0])
     upper = np.triu_indices(40, 1)
-    apart = [np.linalg.norm(a[:, None] - a[None], axis=2)[upper] for a in (rows, small.astype(float))]  # fmt: skip
+    both = rows, small.astype(float)
+    apart = [np.linalg.norm(a[:, None] - a[None], axis=2)[upper] for a in both]
     ratio = apart[1] / apart[0]
     assert 0.97 < ratio.mean() < 1.03 and ratio.std() < 0.15
 

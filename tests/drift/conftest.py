@@ -27,7 +27,7 @@ def draw_scores(
     return Scores(
         probability=probability,
         unfamiliarity=random.normal(np.where(fake, 0.6, 0.75), 0.08) + 0.08 * away,
-        verdict=np.where(probability >= 0.6, "fake", np.where(probability < 0.5, "real", "inconclusive")),
+        verdict=np.where(probability >= 0.6, "fake", "real"),
         nearest=np.full(count, "known"),
         sketch=(random.normal(size=(count, 64)) + turned).astype(np.float16),
     )  # fmt: skip

@@ -39,7 +39,8 @@ def test_a_p_value_is_the_share_that_is_at_least_as_strange() -> None:
     [plainest] = p_values(known, np.array([-100.0]))
     assert 0 <= strangest <= 0.1 and 0.9 <= plainest <= 1
     # What came before counts as known from then on; not where only the reference counts.
-    assert p_values(known, np.full(50, 100.0))[-1] > p_values(known, np.full(50, 100.0), growing=False).max()  # fmt: skip
+    again = np.full(50, 100.0)
+    assert p_values(known, again)[-1] > p_values(known, again, growing=False).max()
 
 
 def test_the_capital_is_expected_to_stay_what_it_is() -> None:

@@ -155,7 +155,8 @@ def test_a_log_that_cannot_be_used_says_so(tmp_path: Path) -> None:
     with pytest.raises(DriftError, match="no JSON"):
         log.dismissed()
     (tmp_path / "file").write_text("")
-    with pytest.raises(DriftError, match="cannot be begun"), TrafficLog(tmp_path / "file").writer(
-        DETECTOR
+    with (
+        pytest.raises(DriftError, match="cannot be begun"),
+        TrafficLog(tmp_path / "file").writer(DETECTOR),
     ):
         pass

@@ -35,7 +35,9 @@ def test_a_log_that_was_begun_anew_counts_from_its_first_row() -> None:
 
 def tick(home: Path, cursor: str | None, every: int = 0) -> dg.SensorResult:
     context = dg.build_sensor_context(cursor=cursor)
-    return drift_sensor(context, store=ArtifactStore(root=str(home)), watching=Watching(every=every))
+    return drift_sensor(
+        context, store=ArtifactStore(root=str(home)), watching=Watching(every=every)
+    )
 
 
 def test_the_sensor_asks_for_the_report(tmp_path: Path) -> None:

@@ -24,7 +24,15 @@ from deepward.progress import Progress, no_progress
 if TYPE_CHECKING:
     from deepward.detectors import Detector, Samples
 
-__all__ = ["FEWEST", "MOST", "Reference", "build_reference", "detector_hash", "reference_file"]
+__all__ = [
+    "FEWEST",
+    "MOST",
+    "Reference",
+    "build_reference",
+    "detector_hash",
+    "judged",
+    "reference_file",
+]
 
 MOST = 1000  # pictures; each domain and label gives the same number as far as it has them
 FEWEST = 20  # below, nothing could be told
@@ -153,14 +161,15 @@ def build_reference(
         detector.content_hash,
         detector.decision.threshold,
         np.asarray(known.domains[chosen], np.str_),
-        _judged(detector, pixels, progress),
-        _judged(detector, LaunderedImages(pixels), progress),
+        judged(detector, pixels, progress),
+        judged(detector, LaunderedImages(pixels), progress),
     )
 
 
-def _judged(
-    detector: "Detector", pixels: Sequence[NDArray[np.uint8]], progress: Progress
+def judged(
+    detector: "Detector", pixels: Sequence[NDArray[np.uint8]], progress: Progress = no_progress
 ) -> Scores:
+    """What a detector says of pictures, (H, W, 3) uint8 RGB each."""
     from deepward.detectors import decide
 
     found = detector.predict(pixels, progress=progress)

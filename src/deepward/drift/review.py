@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepward.drift.report import STRANGE, DriftReport
-from deepward.drift.traffic import Traffic
+from deepward.drift.rows import Traffic
 from deepward.files import atomic_file, locked, printable, write_json
 from deepward.inbox import Inbox
 from deepward.inbox.notes import NOTE

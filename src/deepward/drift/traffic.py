@@ -7,9 +7,7 @@ Several processes may append at once. One that is killed loses at most its last 
 """
 
 import json
-import os
 import sqlite3
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -17,23 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from deepward.drift.scores import Scores
+from deepward.drift.rows import COLUMNS, Traffic, row_of, traffic_of
 from deepward.errors import DriftError
 from deepward.files import atomic_file, locked, printable, write_json
 
 if TYPE_CHECKING:
     from deepward.scoring import Verdict
 
-__all__ = ["Position", "Traffic", "TrafficLog"]
+__all__ = ["Position", "TrafficLog"]
 
 BATCH = 64  # rows written at once
 _FORMAT = "1"
-_COLUMNS = (
-    "time, sample, path, probability, verdict, unfamiliarity, nearest, detector, sketch"  # no id
-)
 
 
 @dataclass(frozen=True)
@@ -47,36 +39,6 @@ class Position:
 
     log: str
     rows: int
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """Pictures that one detector judged, each once, in the order of their first time.
-
-    Attributes:
-        detector: content hash of what judged them.
-        ids: (N,) rows of the log.
-        times: (N,) seconds since the epoch.
-        samples: (N,) names of the decoded pictures.
-        paths: (N,) where each was then.
-        scores: what was said of them.
-        repeated: further rows, of pictures that were scored more than once.
-        unjudged: rows without a number: no picture, or one that could not be read.
-        others: rows of the same time that other detectors judged.
-    """
-
-    detector: str
-    ids: NDArray[np.int64]
-    times: NDArray[np.float64]
-    samples: tuple[str, ...]
-    paths: tuple[str, ...]
-    scores: Scores
-    repeated: int = 0
-    unjudged: int = 0
-    others: int = 0
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 class TrafficLog:
@@ -107,13 +69,13 @@ class TrafficLog:
 
             def flush() -> None:
                 with self._told("written"), database:
-                    marks = ", ".join("?" * len(_COLUMNS.split(",")))
-                    statement = f"INSERT INTO traffic ({_COLUMNS}) VALUES ({marks})"
+                    marks = ", ".join("?" * len(COLUMNS.split(",")))
+                    statement = f"INSERT INTO traffic ({COLUMNS}) VALUES ({marks})"
                     database.executemany(statement, waiting)
                 waiting.clear()
 
             def append(verdict: "Verdict") -> None:
-                waiting.append(_row(verdict, detector))
+                waiting.append(row_of(verdict, detector))
                 if len(waiting) >= BATCH:
                     flush()
 
@@ -146,13 +108,13 @@ class TrafficLog:
             DriftError: the log is damaged.
         """
         if not self.file.is_file():
-            return _traffic(detector, [], 0, 0, 0)
+            return traffic_of(detector, [], 0, 0, 0)
         last = 2**62 if until is None else until
         part = "FROM traffic WHERE id > ? AND time >= ? AND id <= ?"
         judged = "AND detector = ? AND probability IS NOT NULL AND unfamiliarity IS NOT NULL"
         with self._open() as database, self._told("read"):
             rows = database.execute(
-                f"SELECT id, {_COLUMNS} FROM traffic WHERE id IN "
+                f"SELECT id, {COLUMNS} FROM traffic WHERE id IN "
                 f"(SELECT min(id) {part} {judged} GROUP BY sample) ORDER BY id",
                 (after, since, last, detector),
             ).fetchall()
@@ -163,7 +125,7 @@ class TrafficLog:
             (numbers,) = database.execute(
                 f"SELECT count(*) {part} {judged}", (after, since, last, detector)
             ).fetchone()
-        return _traffic(detector, rows, numbers - len(rows), mine - numbers, whole - mine)
+        return traffic_of(detector, rows, numbers - len(rows), mine - numbers, whole - mine)
 
     def dismiss(self) -> Position:
         """Begins to count anew after the last row: people have looked at what there was."""
@@ -240,44 +202,3 @@ def _make(file: Path) -> None:
 def _fact(database: sqlite3.Connection, name: str) -> str:
     row = database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
     return str(row[0]) if row else ""
-
-
-def _row(verdict: "Verdict", detector: str) -> tuple[Any, ...]:
-    trace = verdict.trace
-    return (
-        time.time(),
-        trace.sample if trace else None,
-        os.fsencode(os.path.abspath(verdict.path)),
-        verdict.probability,
-        verdict.verdict,
-        verdict.unfamiliarity,
-        trace.nearest if trace else "",
-        detector,
-        trace.sketch.astype("<f2").tobytes() if trace else None,
-    )
-
-
-def _traffic(
-    detector: str, rows: list[tuple[Any, ...]], repeated: int, unjudged: int, others: int
-) -> Traffic:
-    columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * 10
-    ids, times, samples, paths, probability, verdict, unfamiliarity, nearest, _, sketch = columns
-    numbers = np.frombuffer(b"".join(sketch), "<f2").reshape(len(rows), -1 if rows else 64)
-    scores = Scores(
-        probability=np.array(probability, np.float64),
-        unfamiliarity=np.array(unfamiliarity, np.float64),
-        verdict=np.array(verdict, np.str_),
-        nearest=np.array(nearest, np.str_),
-        sketch=numbers.astype(np.float16),
-    )
-    return Traffic(
-        detector,
-        np.array(ids, np.int64),
-        np.array(times, np.float64),
-        tuple(samples),
-        tuple(os.fsdecode(path) for path in paths),
-        scores,
-        repeated,
-        unjudged,
-        others,
-    )
