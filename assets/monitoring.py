@@ -49,6 +49,7 @@ class TrafficConfig(dg.Config):
 
     detector: str = ""
     false_alarm: float = 0.01
+    laundered: bool = False
     level: float = 0.01
     window: int = 500
     fewest: int = 30

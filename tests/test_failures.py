@@ -63,6 +63,7 @@ def test_a_failed_run_is_one_line_however_often_it_is_told_of(tmp_path: Path) ->
     [
         (["DagsterExecutionStepExecutionError", "UsageError"], True),
         (["DagsterExecutionStepExecutionError", "UnreadableImage"], True),
+        (["DagsterExecutionStepExecutionError", "DagsterInvariantViolationError"], True),
         (["Failure"], True),  # domains that failed one by one
         (["DagsterExecutionStepExecutionError", "OSError"], False),
         (["DagsterExecutionStepExecutionError", "AgentError"], False),

@@ -18,6 +18,7 @@ def drift_metadata(report: "DriftReport", review: Path | None) -> dict[str, Any]
         "in_short": dg.MetadataValue.md("\n".join(f"- {line}" for line in report.said)),
         "alarm": report.alarm,
         "evidence_powers_of_ten": round(report.evidence, 3),
+        "evidence_beside_laundered": round(report.evidence_laundered, 3),
         "pictures": report.pictures,
         "window": report.window,
         "known_pictures": report.reference,

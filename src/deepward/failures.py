@@ -26,8 +26,9 @@ _MOST = 2000  # characters of a message
 _TAIL = 2**20  # bytes of the file in which a run is looked for
 # A service that failed may answer the next time, though the error is one of ours.
 _PASSING = frozenset({"AgentError"})
-# Raised where domains of a run failed one by one, each for a reason of its own.
-_OF_DAGSTER = frozenset({"Failure"})
+# Raised where domains of a run failed one by one, each for a reason of its own; and where a run
+# was asked for in a way that cannot be.
+_OF_DAGSTER = frozenset({"Failure", "DagsterInvalidConfigError", "DagsterInvariantViolationError"})
 _SECRET_NAMES = re.compile(
     r"(?i)(key|token|secret|passw|credential|webhook|auth|cookie|dsn|_url$|_pw$)"
 )

@@ -69,6 +69,7 @@ def test_known_traffic_is_said_to_be_known_and_new_pictures_are_put_before_peopl
     calm = deepward("drift")
     assert calm.exit_code == 0, calm.output
     assert calm.stdout.startswith("Nothing new") and "known pictures" in calm.stdout
+    assert deepward("drift", "--laundered").stdout.startswith("Nothing new")
     for number in range(40):
         save(draw(number, 160), tmp_path / "new" / f"{number:02d}.png")
     deepward("score", tmp_path / "new", "--log")

@@ -40,6 +40,14 @@ def drift(
     ] = "",
     detector: DetectorOption = None,
     domains: DomainsOption = None,
+    laundered: Annotated[
+        bool,
+        typer.Option(
+            "--laundered",
+            help="The traffic was scaled or compressed on its way: the alarm is for what is "
+            "stranger than known pictures treated so. It wakes later.",
+        ),
+    ] = False,
     review: Annotated[
         bool,
         typer.Option("--review", help="After an alarm, put the strange files into inbox/review/."),
@@ -66,12 +74,12 @@ def drift(
     begin = _time(since, datetime.now(UTC)) if since else 0.0
     place = detector_at(detector)
 
-    from deepward.drift import ask_people, compare
+    from deepward.drift import DriftConfig, ask_people, compare
     from deepward.drift.reference import detector_hash
 
     traffic = log.read(detector_hash(place), log.dismissed(), begin)
     reference = _reference(place, domains) if len(traffic) else None
-    report = compare(traffic, reference)
+    report = compare(traffic, reference, DriftConfig(laundered=laundered))
     folder = ask_people(home(), traffic, report) if review else None
     if as_json:
         print_json(report.as_dict() | {"review": str(folder) if folder else None})

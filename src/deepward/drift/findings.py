@@ -24,6 +24,8 @@ class DriftConfig:
 
     Attributes:
         false_alarm: chance at most, over all time, of an alarm though nothing is new.
+        laundered: the alarm rings only for what is stranger than known pictures that were scaled
+            and compressed again: for traffic that comes by way of the web. It wakes far later.
         level: false-positive rate of each single test, for one look.
         window: latest pictures that the tests look at; the alarm looks at all.
         fewest: pictures below which the tests say nothing.
@@ -32,6 +34,7 @@ class DriftConfig:
     """
 
     false_alarm: float = 0.01
+    laundered: bool = False
     level: float = 0.01
     window: int = 500
     fewest: int = 30
@@ -70,8 +73,8 @@ def window_findings(
     random = np.random.default_rng(config.seed)
     alike = known[matched(known, window, reference.threshold, random)]
     psi = stability_index(known.probability, window.probability)
-    much = "hardly" if psi < 0.1 else "somewhat" if psi < 0.25 else "much"
-    found = [Finding("psi", psi, None, None, f"The scores, their mix included, have moved {much}.")]
+    much = "hardly moved" if psi < 0.1 else "moved somewhat" if psi < 0.25 else "moved much"
+    found = [Finding("psi", psi, None, None, f"The scores, their mix included, have {much}.")]
     if len(alike) < config.fewest:
         why = f"Only {len(alike)} known pictures are of such domains and verdicts."
         return (*found, *(Finding(name, None, None, None, why) for name in names[1:]))

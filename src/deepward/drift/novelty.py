@@ -95,8 +95,7 @@ def novelty_capital(
 ) -> NDArray[np.float64]:
     """(N,) natural logarithm of the capital after each picture; it begins with a capital of 1.
 
-    Bets fall as p rises, so p-values that are too large on the whole, as the largest of several
-    are, only make the alarm rarer.
+    Bets fall as p rises, so p-values that are too large on the whole only make the alarm rarer.
     """
     config = config or NoveltyConfig()
     exponents = np.array(config.bets)

@@ -38,6 +38,7 @@ class DriftReport:
         false_alarm: chance at most that it rings though nothing is new.
         evidence: highest capital so far, as a decimal logarithm; the alarm rings at
             -log10(false_alarm).
+        evidence_laundered: the same beside known pictures that were scaled and compressed again.
         strange: (N,) p-value of each picture beside the reference alone; not among the values
             for JSON.
         findings: of the tests.
@@ -60,6 +61,7 @@ class DriftReport:
     alarm_after: int | None
     false_alarm: float
     evidence: float
+    evidence_laundered: float
     strange: NDArray[np.float64]
     findings: tuple[Finding, ...]
     inconclusive: Estimate
@@ -95,7 +97,11 @@ def compare(
             )
         reference = Reference.empty(traffic.detector)
     scores = traffic.scores
-    path = novelty_capital(strangeness(scores, reference, config), _betting(config))
+    as_is, laundered = (
+        novelty_capital(strangeness(scores, part, reference.threshold, config), _betting(config))
+        for part in (reference.scores, reference.laundered)
+    )
+    path = np.minimum(as_is, laundered) if config.laundered else as_is
     rung = np.flatnonzero(path >= -np.log(config.false_alarm))
     first = int(rung[0]) if len(rung) else None
     window = scores[max(0, len(scores) - config.window) :]
@@ -114,8 +120,9 @@ def compare(
         alarm_row=None if first is None else int(traffic.ids[first]),
         alarm_after=None if first is None else first + 1,
         false_alarm=config.false_alarm,
-        evidence=float(max(path.max(initial=0.0), 0.0) / np.log(10)),
-        strange=strangeness(scores, reference, config, growing=False),
+        evidence=_powers_of_ten(path),
+        evidence_laundered=_powers_of_ten(laundered),
+        strange=_strange_alone(scores, reference, config),
         findings=findings,
         inconclusive=share(window.verdict == "inconclusive", seed=config.seed),
         inconclusive_known=share(reference.scores.verdict == "inconclusive", seed=config.seed),
@@ -126,26 +133,32 @@ def compare(
 
 
 def strangeness(
-    scores: Scores, reference: Reference, config: DriftConfig, *, growing: bool = True
+    scores: Scores, known: Scores, threshold: float, config: DriftConfig, *, growing: bool = True
 ) -> NDArray[np.float64]:
-    """(N,) p-value of each picture's unfamiliarity, as `conformal_p_values` has it.
+    """(N,) p-value of each picture's unfamiliarity, as `conformal_p_values` has it."""
+    return conformal_p_values(
+        known.unfamiliarity,
+        known.strata(threshold),
+        scores.unfamiliarity,
+        scores.strata(threshold),
+        _betting(config),
+        growing=growing,
+    )
 
-    The larger of two, against the reference as it is and laundered: what was scaled or compressed
-    on its way is less familiar, but nothing new.
-    """
-    betting, threshold = _betting(config), reference.threshold
+
+def _strange_alone(
+    scores: Scores, reference: Reference, config: DriftConfig
+) -> NDArray[np.float64]:
+    """(N,) p-values beside the reference alone; the larger one where laundering counts too."""
+    parts = [reference.scores, *([reference.laundered] if config.laundered else [])]
     found = [
-        conformal_p_values(
-            part.unfamiliarity,
-            part.strata(threshold),
-            scores.unfamiliarity,
-            scores.strata(threshold),
-            betting,
-            growing=growing,
-        )
-        for part in (reference.scores, reference.laundered)
+        strangeness(scores, part, reference.threshold, config, growing=False) for part in parts
     ]
-    return np.asarray(np.maximum(*found))
+    return np.asarray(np.max(found, axis=0))
+
+
+def _powers_of_ten(path: NDArray[np.float64]) -> float:
+    return max(float(path.max(initial=0.0)) / float(np.log(10)), 0.0)
 
 
 def _betting(config: DriftConfig) -> NoveltyConfig:
@@ -173,6 +186,11 @@ def _sentences(report: DriftReport, config: DriftConfig) -> tuple[str, ...]:
             f"{report.alarm_after} pictures (row {report.alarm_row}). {strange} of "
             f"{report.pictures} pictures are strange; people should look at them."
         )
+        if report.evidence_laundered < least:
+            said.append(
+                "Known pictures that were scaled and compressed again can look as strange: if all "
+                "of the traffic comes that way, compare with those too (`--laundered`)."
+            )
     else:
         said.append(
             f"Nothing new: in {report.pictures} pictures the evidence reached "
