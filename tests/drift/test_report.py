@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deepward.drift import DriftConfig, Reference, compare
-from deepward.errors import DriftError
+from deepward.errors import DriftError, UsageError
 from tests.drift.conftest import DETECTOR, as_traffic, draw_scores, join
 
 QUICK = DriftConfig(permutations=99)
@@ -92,6 +92,12 @@ def test_a_reference_of_another_detector_is_refused(reference: Reference) -> Non
         compare(as_traffic(draw_scores(5, 308), "aa" * 32), reference)
     with pytest.raises(DriftError, match="is missing"):
         compare(as_traffic(draw_scores(5, 308)), None)
+
+
+@pytest.mark.parametrize("wrong", [{"false_alarm": 0.0}, {"level": 1.0}, {"window": -1}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        DriftConfig(**wrong)
 
 
 def test_a_reference_is_kept_as_it_is_and_without_objects(

@@ -66,6 +66,10 @@ def test_known_traffic_is_said_to_be_known_and_new_pictures_are_put_before_peopl
     empty = deepward("drift")
     assert empty.exit_code == 0 and "score --log" in empty.stdout
     deepward("score", domains / "flat", domains / "alpha" / "val", "--log")
+    strangers = tmp_path / "strangers"
+    shutil.copytree(domains / "photos", strangers / "photos")
+    refused = deepward("drift", "--domains", strangers)
+    assert refused.exit_code == 1 and "has learned (alpha, flat)" in refused.stderr
     calm = deepward("drift")
     assert calm.exit_code == 0, calm.output
     assert calm.stdout.startswith("Nothing new") and "known pictures" in calm.stdout

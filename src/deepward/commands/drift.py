@@ -16,7 +16,7 @@ from deepward.commands.options import (
     detector_at,
     root_at,
 )
-from deepward.errors import UsageError
+from deepward.errors import DriftError, UsageError
 from deepward.home import descriptions_file, home
 
 if TYPE_CHECKING:
@@ -111,6 +111,12 @@ def _made(place: Path, root: Path, progress: "Progress") -> "Reference":
     loaded = load_detector(place, descriptions=Descriptions(descriptions_file()))
     learned = set(loaded.lineage["domains"])
     folders = [folder for folder in domain_folders(root) if folder.absolute().name in learned]
+    if not folders:
+        names = ", ".join(sorted(learned)) or "none"
+        raise DriftError(
+            f"None of the domains that the detector has learned ({names}) is in {root}, so there "
+            "is nothing to compare traffic with: name the folder that holds them with --domains."
+        )
     manifests = [scan(folder, progress, root) for folder in folders]
     return build_reference(loaded, images(manifests, "test", progress), progress)
 

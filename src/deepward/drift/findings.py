@@ -14,6 +14,7 @@ from deepward.drift.two_samples import (
     score_test,
     stability_index,
 )
+from deepward.errors import UsageError
 
 __all__ = ["DriftConfig", "Finding", "matched", "window_findings"]
 
@@ -40,6 +41,16 @@ class DriftConfig:
     fewest: int = 30
     permutations: int = 500
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("false_alarm", "level"):
+            if not 0 < getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}: give a share between 0 and 1.")
+        if min(self.window, self.fewest, self.permutations) < 0:
+            raise UsageError(
+                f"window {self.window}, fewest {self.fewest} and permutations {self.permutations} "
+                "are counts: none is below 0."
+            )
 
 
 @dataclass(frozen=True)
