@@ -8,6 +8,8 @@ from pydantic import Field
 from deepward.errors import UsageError
 
 EVERY = 100
+LAUNDERED = "DEEPWARD_TRAFFIC_LAUNDERED"
+_YES_OR_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 class Watching(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -21,6 +23,18 @@ class Watching(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     every: int = 0
     private_hosts: list[str] = Field(default_factory=list)
+
+    @property
+    def laundered(self) -> bool:
+        """Whether traffic is scaled or compressed on its way: `DEEPWARD_TRAFFIC_LAUNDERED`.
+
+        Raises:
+            UsageError: the setting is neither 1 nor 0.
+        """
+        text = os.environ.get(LAUNDERED) or "0"
+        if text.lower() not in _YES_OR_NO:
+            raise UsageError(f"{LAUNDERED} is {text!r}: give 1 or 0.")
+        return _YES_OR_NO[text.lower()]
 
     @property
     def rows(self) -> int:

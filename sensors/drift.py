@@ -59,10 +59,13 @@ def drift_sensor(
     if due.run_key is None:
         reason = f"{due.new} new rows in the traffic log; {every} are waited for."
         return dg.SensorResult(skip_reason=reason, cursor=due.cursor or None)
+    settings = {"config": {"laundered": watching.laundered}}
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
-                run_key=due.run_key, tags={"deepward/reason": f"{due.new} new rows of traffic"}
+                run_key=due.run_key,
+                run_config={"ops": {"drift_report": settings}},
+                tags={"deepward/reason": f"{due.new} new rows of traffic"},
             )
         ],
         cursor=due.cursor,

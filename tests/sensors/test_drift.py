@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from deepward.drift import Position
+from deepward.errors import UsageError
 from resources import ArtifactStore, Watching
 from sensors.drift import decide, drift_sensor
 from tests.drift.test_traffic import put, verdict
@@ -55,8 +56,21 @@ def test_how_many_rows_are_waited_for_is_a_setting(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("DEEPWARD_DRIFT_EVERY", "7")
     assert (Watching().rows, Watching(every=3).rows) == (7, 3)
     monkeypatch.setenv("DEEPWARD_DRIFT_EVERY", "often")
-    with pytest.raises(Exception, match="DEEPWARD_DRIFT_EVERY"):
+    with pytest.raises(UsageError, match="DEEPWARD_DRIFT_EVERY"):
         _ = Watching().rows
+
+
+def test_traffic_that_is_laundered_on_its_way_is_a_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, verdict())
+    for text, laundered in (("", False), ("0", False), ("1", True), ("yes", True)):
+        monkeypatch.setenv("DEEPWARD_TRAFFIC_LAUNDERED", text)
+        [request] = tick(tmp_path, None, every=1).run_requests or []
+        assert request.run_config == {"ops": {"drift_report": {"config": {"laundered": laundered}}}}
+    monkeypatch.setenv("DEEPWARD_TRAFFIC_LAUNDERED", "perhaps")
+    with pytest.raises(UsageError, match="give 1 or 0"):
+        _ = Watching().laundered
 
 
 def test_a_tick_imports_no_torch(tmp_path: Path) -> None:

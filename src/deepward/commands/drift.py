@@ -44,6 +44,7 @@ def drift(
         bool,
         typer.Option(
             "--laundered",
+            envvar="DEEPWARD_TRAFFIC_LAUNDERED",
             help="The traffic was scaled or compressed on its way: the alarm is for what is "
             "stranger than known pictures treated so. It wakes later.",
         ),
