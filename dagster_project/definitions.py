@@ -11,6 +11,7 @@ from assets import (
     knowledge,
     learning,
     meta_learning,
+    monitoring,
     release,
     robustness,
     synthesis,
@@ -33,6 +34,7 @@ defs = dg.Definitions(
             generalization,
             robustness,
             release,
+            monitoring,
         ]
     ),
     jobs=all_jobs,

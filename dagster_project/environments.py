@@ -17,6 +17,7 @@ from resources import (
     Knowledge,
     Reporting,
     Tracking,
+    Watching,
 )
 
 __all__ = ["PROFILES", "profile_resources"]
@@ -31,6 +32,7 @@ def _embedded() -> dict[str, Any]:
         "agents": Agents(),
         "tracking": Tracking(),
         "reporting": Reporting(),
+        "watching": Watching(),
     }
 
 

@@ -18,6 +18,7 @@ from jobs.generalization import (
 )
 from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
 from jobs.meta_learning import meta_train
+from jobs.monitoring import watch_traffic
 from jobs.release import release_challenger
 from jobs.respond import respond_to_technique
 
@@ -33,6 +34,7 @@ all_jobs = [
     make_fewshot_set,
     release_challenger,
     respond_to_technique,
+    watch_traffic,
 ]
 all_schedules = [refresh_knowledge_daily]
 
@@ -56,5 +58,6 @@ __all__ = [
     "train_adversarial",
     "train_baseline",
     "train_experts",
+    "watch_traffic",
     "write_brief",
 ]

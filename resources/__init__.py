@@ -8,6 +8,7 @@ from resources.knowledge import Knowledge
 from resources.records import MODEL_NAME, Record
 from resources.reporting import Reporting
 from resources.tracking import Tracking
+from resources.watching import Watching
 
 __all__ = [
     "MODEL_NAME",
@@ -19,4 +20,5 @@ __all__ = [
     "Record",
     "Reporting",
     "Tracking",
+    "Watching",
 ]

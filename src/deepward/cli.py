@@ -8,6 +8,7 @@ import typer
 from deepward.commands.brief import brief
 from deepward.commands.continual import continual
 from deepward.commands.domains import domains_app
+from deepward.commands.drift import drift
 from deepward.commands.endings import PoliteGroup
 from deepward.commands.evaluate import evaluate
 from deepward.commands.experts import experts
@@ -57,6 +58,7 @@ def deepward(
 
 app.command()(score)
 app.command()(explain)
+app.command()(drift)
 app.add_typer(domains_app, name="domains")
 app.command()(train)
 app.command("meta-train")(meta_train)

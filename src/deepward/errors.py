@@ -10,6 +10,7 @@
         ├── AgentError          the agents could not finish: a backend failed, or a budget ended
         ├── EvaluationError     a metric cannot be computed from what was given
         ├── KnowledgeError      the knowledge base cannot be built, opened or asked
+        ├── DriftError          traffic cannot be logged, read or compared
         ├── InboxError          what was put into the inbox cannot be understood
         ├── SynthesisError      fakes cannot be made from these prompts, pictures or models
         └── UnreadableFile      one file gives nothing that can be used; carries the reason
@@ -25,6 +26,7 @@ __all__ = [
     "DeepwardError",
     "DetectorFileError",
     "DomainError",
+    "DriftError",
     "EvaluationError",
     "InboxError",
     "KnowledgeError",
@@ -88,6 +90,10 @@ class EvaluationError(WorkError):
 
 class KnowledgeError(WorkError):
     """The knowledge base cannot be built, opened or asked."""
+
+
+class DriftError(WorkError):
+    """Traffic that was scored cannot be logged, read, or compared with what is known."""
 
 
 class InboxError(WorkError):

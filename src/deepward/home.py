@@ -13,6 +13,8 @@ storage/
 ├── detectors/adversarial/  the network that unlearned domains
 ├── robustness/           what is left of a detector under degradations and attacks
 ├── training/             checkpoints of training that has not finished
+├── traffic/              what was scored with `--log`, and what it is compared with
+├── failures.jsonl        a line for each run of Dagster that failed
 ├── documents/            documents of your own; `DEEPWARD_DOCUMENTS` points elsewhere
 ├── knowledge/            what was read and crawled, and the index over it
 └── report/report.html    the report

@@ -69,6 +69,7 @@ def test_what_trains_or_scores_waits_for_its_turn_in_the_pool() -> None:
         "domain_adversarial_detector",
         "domain_metrics",
         "expert_ensemble",
+        "drift_report",
         "fewshot_dataset",
         "meta_trained_detector",
         "metrics",

@@ -49,8 +49,7 @@ def list_(as_json: JsonFlag = False) -> None:
         ["taken", a.slug, a.name, a.specimens, a.reals, a.known_as and f"known as {a.known_as}"]
         for a in inbox.answers()
     ]
-    questions = sorted(inbox.review_folder.glob("*.md"))
-    rows += [["for review", file.stem, "", 0, 0, str(file)] for file in questions]
+    rows += [["for review", name, "", 0, 0, str(file)] for name, file in inbox.questions()]
     header = ["state", "technique", "name", "specimens", "reals", "note"]
     if as_json:
         for row in rows:

@@ -4,7 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +42,14 @@ def score(
             help="The largest picture to decode; by default 200.",
         ),
     ] = None,
+    log: Annotated[
+        bool,
+        typer.Option(
+            "--log",
+            help="Keep each verdict, path and a small description (no picture) in the traffic "
+            "log, which `deepward drift` reads.",
+        ),
+    ] = False,
 ) -> None:
     """Say of every file whether it is real or fake, how sure, and why.
 
@@ -66,16 +74,31 @@ def score(
     counts: Counter[str] = Counter()
     show = _json_line(loaded.content_hash) if as_json else _table_line(files)
     with (
+        _logging(loaded.content_hash) if log else nullcontext(_nowhere) as keep,
         shown_progress() as progress,
-        closing(score_paths(loaded, files, seconds=seconds, progress=progress)) as verdicts,
+        closing(
+            score_paths(loaded, files, seconds=seconds, trace=log, progress=progress)
+        ) as verdicts,
     ):
         for verdict in verdicts:
             counts[verdict.verdict] += 1
             show(verdict)
+            keep(verdict)
     seconds = time.monotonic() - begun
     say(f"{_summary(counts, seconds)} Detector: {folder.name} {loaded.content_hash[:12]}.")
     if counts["not applicable"] == len(files):
         raise WorkError("Not one of the files is a picture that this detector can judge.")
+
+
+def _logging(detector: str) -> AbstractContextManager[Callable[["Verdict"], None]]:
+    from deepward.drift import TrafficLog
+    from deepward.home import home
+
+    return TrafficLog(home()).writer(detector)
+
+
+def _nowhere(verdict: "Verdict") -> None:
+    """Takes a verdict where traffic is not logged."""
 
 
 def _json_line(detector: str) -> Callable[["Verdict"], None]:

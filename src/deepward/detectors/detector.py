@@ -13,6 +13,7 @@ from deepward.detectors.config import DetectorConfig
 from deepward.detectors.decision import Decision, Finding
 from deepward.detectors.familiarity import Familiarity
 from deepward.detectors.protocol import Judgement, Member, Unseen, shared_rows
+from deepward.detectors.sketch import join_sketch
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["Combination", "Detector", "Predictions"]
@@ -67,6 +68,7 @@ class Predictions:
         firm: (N,) probability without the families that may not say "fake" alone.
         family: (N,) the family of fakes that speaks loudest; "" where none does.
         nearest: (N,) the known domain that is nearest; "" where no member knows.
+        sketch: (N, 64) float16, what the members described, made small; see `sketch`.
     """
 
     probability: Doubles
@@ -77,6 +79,7 @@ class Predictions:
     firm: Doubles
     family: NDArray[np.str_]
     nearest: NDArray[np.str_]
+    sketch: NDArray[np.float16]
 
     def __len__(self) -> int:
         return len(self.probability)
@@ -163,6 +166,7 @@ class Detector:
             firm=np.asarray(expit(self.combination.logit(firm, nearest)), np.float64),
             family=family,
             nearest=nearest,
+            sketch=join_sketch([said.rows for said in judged.values()], len(batch)),
         )
 
     def _unfamiliarity(self, judged: Mapping[str, Judgement], batch: Sequence[Image]) -> Doubles:
@@ -175,7 +179,8 @@ class Detector:
     def _nothing(self) -> Predictions:
         empty, names = np.zeros(0), np.zeros(0, np.str_)
         members = dict.fromkeys(self.members, empty)
-        return Predictions(empty, empty, empty, empty, members, empty, names, names)
+        sketch = join_sketch([], 0)
+        return Predictions(empty, empty, empty, empty, members, empty, names, names, sketch)
 
     def unseen(self) -> Unseen | None:
         """Its log-odds of all that its members were fitted on, by fits without it.
@@ -287,6 +292,7 @@ def _joined(parts: Sequence[Predictions]) -> Predictions:
         firm=column("firm"),
         family=column("family"),
         nearest=column("nearest"),
+        sketch=column("sketch"),
     )
 
 

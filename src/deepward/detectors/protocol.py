@@ -106,6 +106,7 @@ class Judgement:
         firm: (N,) logits without the families that may not say "fake" on their word alone.
         nearest: (N,) the known domain that is nearest, as an index of `domains`.
         domains: names of the domains it has learned.
+        rows: (N, D) what it described the samples as on the way, as `Member.embed` gives it.
     """
 
     logits: NDArray[np.float64]
@@ -115,6 +116,7 @@ class Judgement:
     firm: NDArray[np.float64] | None = None
     nearest: NDArray[np.int64] | None = None
     domains: tuple[str, ...] = ()
+    rows: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)

@@ -207,6 +207,12 @@ class Inbox:
             partial.write_text(f"# {title}\n\n{text.strip()}\n", encoding="utf-8")
         return target
 
+    def questions(self) -> list[tuple[str, Path]]:
+        """What people are asked in `review/`: names, and files to read or to fill in."""
+        files = {file.stem: file for file in self.review_folder.glob("*.md")}
+        folders = {file.parent.name: file for file in self.review_folder.glob(f"*/{NOTE}")}
+        return sorted((files | folders).items())
+
     def _entries(self) -> list[Path]:
         if not self.waiting_folder.is_dir():
             return []

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from deepward.progress import Advance, Progress, no_progress
 from deepward.scoring.reading import SECONDS, Reading, read_pictures
@@ -13,13 +16,28 @@ from deepward.scoring.reading import SECONDS, Reading, read_pictures
 if TYPE_CHECKING:
     from deepward.detectors import Detector, Finding
 
-__all__ = ["VERDICTS", "Verdict", "judge", "score_paths"]
+__all__ = ["VERDICTS", "Trace", "Verdict", "judge", "score_paths"]
 
 VERDICTS = ("real", "fake", "inconclusive", "not applicable")
 
 _BATCH_BYTES = 96 * 2**20  # of pixels judged together
 _WAITING_BYTES = 256 * 2**20  # of pixels that wait for a slow file before them
 _WAITING_FILES = 1024  # that do so, whatever their size
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What is kept of a picture where traffic is logged.
+
+    Attributes:
+        sample: names the decoded picture, whatever its file is called; hexadecimal.
+        nearest: the known domain that is nearest; "" where the detector cannot tell.
+        sketch: (64,) float16, what the detector described it as, made small.
+    """
+
+    sample: str
+    nearest: str
+    sketch: NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -34,6 +52,7 @@ class Verdict:
         reason: one sentence or less, for people; damage to the picture is said here.
         unfamiliarity: above 1 the picture is unlike anything trained on; None if not applicable.
         notes: codes of what was special about the picture (see `reasons.NOTES`).
+        trace: what a log keeps of it; None where that was not asked for, or there is no picture.
     """
 
     path: str
@@ -43,10 +62,11 @@ class Verdict:
     reason: str
     unfamiliarity: float | None
     notes: tuple[str, ...] = ()
+    trace: Trace | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields by name, fit for JSON."""
-        return asdict(self)
+        """The fields by name but the trace, fit for JSON."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "trace"}
 
 
 def score_paths(
@@ -56,6 +76,7 @@ def score_paths(
     workers: int | None = None,
     batch_size: int = 64,
     seconds: float = SECONDS,
+    trace: bool = False,
     progress: Progress = no_progress,
 ) -> Generator[Verdict, None, None]:
     """Judges files one after the other; each gives exactly one verdict, in the order of `paths`.
@@ -71,6 +92,7 @@ def score_paths(
         workers: processes that decode; by default one per core, at most 4.
         batch_size: most pictures judged at once.
         seconds: of computing that reading one file may cost.
+        trace: give what a log keeps with each verdict.
         progress: is told of every batch.
     """
     done = shown = 0
@@ -79,7 +101,8 @@ def score_paths(
     readings = read_pictures(paths, detector.minimum_size, workers=workers, seconds=seconds)
     with closing(readings):
         for batch in _batches(readings, batch_size):
-            verdicts = judge(detector, [(paths[number], reading) for number, reading in batch])
+            named = [(paths[number], reading) for number, reading in batch]
+            verdicts = judge(detector, named, trace=trace)
             judged.update(zip((number for number, _ in batch), verdicts, strict=True))
             done += len(batch)
             while shown in judged:
@@ -88,15 +111,24 @@ def score_paths(
             progress(Advance("Scoring", done, len(paths), "file"))
 
 
-def judge(detector: "Detector", batch: Sequence[tuple[Path, Reading]]) -> list[Verdict]:
+def judge(
+    detector: "Detector", batch: Sequence[tuple[Path, Reading]], *, trace: bool = False
+) -> list[Verdict]:
     """Gives one verdict for each of `batch`, in its order."""
     from deepward.detectors import decide
+    from deepward.detectors.descriptions import sample_key
 
     pictures = [reading.pixels for _, reading in batch if reading.pixels is not None]
-    findings: Iterator[Finding] = iter(())
+    findings: Iterator[tuple[Finding, Trace | None]] = iter(())
     if pictures:
         found = detector.predict(pictures, batch_size=len(pictures))
-        findings = (found.finding(i) for i in range(len(pictures)))
+        traces: list[Trace | None] = [None] * len(pictures)
+        if trace:
+            traces = [
+                Trace(sample_key(pixels).hex(), str(found.nearest[i]), found.sketch[i])
+                for i, pixels in enumerate(pictures)
+            ]
+        findings = ((found.finding(i), traces[i]) for i in range(len(pictures)))
     threshold = detector.decision.threshold
     verdicts = []
     for path, reading in batch:
@@ -104,7 +136,7 @@ def judge(detector: "Detector", batch: Sequence[tuple[Path, Reading]]) -> list[V
             verdict = Verdict(str(path), "not applicable", None, threshold, reading.reason, None)
             verdicts.append(verdict)
             continue
-        finding = next(findings)
+        finding, kept = next(findings)
         name, reason = "inconclusive", "the detector came to no number for this picture"
         numbers: tuple[float | None, float | None] = (None, None)
         if math.isfinite(finding.probability) and math.isfinite(finding.unfamiliarity):
@@ -112,7 +144,7 @@ def judge(detector: "Detector", batch: Sequence[tuple[Path, Reading]]) -> list[V
             numbers = (finding.probability, finding.unfamiliarity)
         reason = "; ".join([reason, *reading.remarks])
         verdicts.append(
-            Verdict(str(path), name, numbers[0], threshold, reason, numbers[1], reading.notes)
+            Verdict(str(path), name, numbers[0], threshold, reason, numbers[1], reading.notes, kept)
         )
     return verdicts
 

@@ -325,8 +325,8 @@ def _mean_left_out(experts: Sequence[Member], domains: frozenset[str] | None) ->
         said = [[np.array([getattr(found[n], name)[p]]) for n, p in places] for places in order]
         return np.concatenate([mean_logit(each) for each in said])
 
-    names = ("keys", "labels", "domains", "groups", "twin", "nearest")
-    columns = {name: column(name) for name in names}
+    kept = ("keys", "labels", "domains", "groups", "twin", "nearest")
+    columns = {name: column(name) for name in kept}
     return Unseen(logits=mean("logits"), firm=mean("firm"), **columns)
 
 

@@ -137,9 +137,16 @@ class Network(nn.Module):
 
     def logits(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
         """Logit of each picture's mean feature, which is the mean logit of its crops, (N,)."""
+        return self.judged(images)[0]
+
+    def judged(
+        self, images: Sequence[NDArray[np.uint8]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """`logits`, (N,), and the mean features that they rest on, (N, width)."""
         with torch.inference_mode():
-            logits = self.classify(self.embed_images(images))
-        return logits.double().cpu().numpy()
+            embedded = self.embed_images(images)
+            logits = self.classify(embedded)
+        return logits.double().cpu().numpy(), embedded.float().cpu().numpy()
 
     @torch.inference_mode()
     def activation_map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -110,8 +110,9 @@ class NetworkMember:
         return np.asarray(self.network.embed_images(samples).float().cpu().numpy())
 
     def judge(self, samples: Sequence[NDArray[Any]]) -> Judgement:
-        """Logits, (N,)."""
-        return Judgement(logits=self.network.logits(samples))
+        """Logits and pooled features of one look."""
+        logits, rows = self.network.judged(samples)
+        return Judgement(logits=logits, rows=rows)
 
     def places(self, sample: NDArray[Any]) -> NDArray[np.float32]:
         """What each place adds to the logit: (h, w); the sum is the logit less the bias."""

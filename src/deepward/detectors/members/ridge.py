@@ -79,7 +79,8 @@ class RidgeMember:
 
     def judge(self, samples: Sequence[NDArray[Any]]) -> Judgement:
         """One logit per picture, (N,)."""
-        return Judgement(self._score(self.embed(samples)))
+        rows = self.embed(samples)
+        return Judgement(self._score(rows), rows=rows)
 
     def embed(self, samples: Sequence[NDArray[Any]]) -> Floats:
         """Statistics side by side, (N, D)."""

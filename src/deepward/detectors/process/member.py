@@ -147,6 +147,7 @@ class ProcessMember(FittedHeads):
             firm=firm,
             nearest=np.searchsorted(domains, self.bank.domains[near]).astype(np.int64),
             domains=tuple(domains),
+            rows=rows,
         )
 
     def logits(self, samples: Sequence[NDArray[Any]]) -> Doubles:
