@@ -66,13 +66,14 @@ def test_leaving_a_group_out_in_closed_form_is_fitting_without_it(
     similar, informative = KERNEL(rows, rows), KERNEL.informative(bank.rows.astype(np.float32))
     config = ProcessConfig(noise=0.2, most=100.0, landmarks=landmarks)
     found = Solver(bank, (KERNEL,), config).fit("f", np.arange(len(bank)), KERNEL)
-    noise = 0.2 / cell_weights(bank, 100.0)
+    noise, spread = 0.2 / cell_weights(bank, 100.0), 10.0 / fakes
     sure = found.head.certainty.chosen
     assert len(sure) == min(landmarks, len(bank))
     for group in sorted(set(bank.groups.tolist())):
         out = bank.groups == group
         inside, some = np.flatnonzero(~out), sure[~out[sure]]
         system = similar[np.ix_(inside, inside)] + np.diag(noise[inside])
+        system += spread * (bank.domains[inside, None] == bank.domains[None, inside])
         across = similar[np.ix_(out, inside)]
         mean = across @ np.linalg.solve(system, 2.0 * bank.labels[inside] - 1)
         np.testing.assert_allclose(found.mean[out], mean, atol=1e-9)

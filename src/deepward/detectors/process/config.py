@@ -23,6 +23,9 @@ class ProcessConfig:
         radial, linear: amplitude of each kernel, by statistic; 1 and 0 where none is given.
         noise: variance of a row of weight 1.
         most: largest weight of a row, relative to the mean: a few rows are not believed blindly.
+        level: variance of a domain's own level, which is fitted and left out of what is said, over
+            the number of a head's fakes: few of them cannot tell what sets them apart from reals
+            of their own kind, unless those of other kinds need not be told by the same.
         directions: principal directions kept of each part of a description.
         apart: one head per family of fakes; otherwise one for all.
         looks: ways a head may look, each a choice of the statistics; every head takes the one
@@ -44,6 +47,7 @@ class ProcessConfig:
     linear: Mapping[str, float] = field(default_factory=dict)
     noise: float = 0.2
     most: float = 8.0
+    level: float = 10.0
     directions: int = 512
     apart: bool = True
     looks: tuple[tuple[str, ...], ...] = ()

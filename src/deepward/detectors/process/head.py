@@ -5,6 +5,10 @@ k(x, x) - k'C⁻¹k (Rasmussen and Williams, Gaussian Processes for Machine Lear
 a fit without a group of rows would say of them follows without fitting again: the mean is y less
 ([C⁻¹]gg)⁻¹[C⁻¹y]g (the same, 5.4.2, for groups).
 
+C holds a level of each domain's own, of which nothing is said when a sample is judged (a random
+intercept): photographs of another kind need not be told from fakes by what is in the picture, so a
+head learns what sets fakes apart from reals of their own kind.
+
 The mean rests on all rows of a head, for what tells fakes lies in the last of them; the variance,
 which says only how far everything known is, on a few of them.
 """
@@ -160,22 +164,38 @@ def factor_of(family: str, similar: Doubles, noise: Doubles) -> Doubles:
 
 
 def leave_groups_out(
-    lower: Doubles, alpha: Doubles, groups: Sequence[Any] | NDArray[Any], targets: Doubles
+    lower: Doubles,
+    alpha: Doubles,
+    groups: Sequence[Any] | NDArray[Any],
+    targets: Doubles,
+    domains: NDArray[Any],
+    spread: float,
 ) -> Doubles:
     """What the fit without each row's group says of it, (M,), in closed form.
+
+    Without g the weights are alpha - C⁻¹[:, g] ([C⁻¹]gg)⁻¹ alpha_g. The level of a row's own
+    domain, which is in C and not in what is said, is taken off by their sum over that domain.
 
     Args:
         lower: (M, M) factor of C; its memory is used up.
         alpha: (M,) C⁻¹y.
         groups: (M,) group of each row.
         targets: (M,) y.
+        domains: (M,) domain of each row.
+        spread: variance of a domain's level.
     """
+    _, mine = np.unique(domains.astype(str), return_inverse=True)
+    inside = np.eye(int(mine.max()) + 1)[mine]  # (M, domains)
+    sums = alpha @ inside
+    pulls = cho_solve((lower, True), inside, check_finite=False)  # C⁻¹ 1 of each domain
     inverse = _inverse_factor(lower)
     mean = np.empty(len(targets))
     everything = np.arange(len(targets))
     for rows, members in _shared_groups(np.asarray(groups), everything):
         block = inverse[:, members].T @ inverse[:, members]
-        mean[rows] = targets[rows] - np.linalg.solve(block, alpha[members])
+        weights = np.linalg.solve(block, alpha[members])
+        levels = spread * (sums - weights @ pulls[members])  # of each domain, without the group
+        mean[rows] = targets[rows] - weights - levels[mine[rows]]
     return mean
 
 

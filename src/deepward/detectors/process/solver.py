@@ -84,10 +84,17 @@ class Solver:
         bank, chosen = self.bank, self._most(rows, self._config.exact)
         targets = 2.0 * bank.labels[chosen].astype(np.float64) - 1.0
         noise = self._noise(family, chosen)
-        lower = factor_of(family, self._between(kernel, chosen, chosen), noise)
+        similar = self._between(kernel, chosen, chosen)
+        domains = bank.domains[chosen]
+        fakes = int(((bank.labels[chosen] == 1) & ~bank.twin[chosen]).sum())
+        spread = self._config.level / max(fakes, 1)
+        for name in np.unique(domains) if spread else ():
+            mine = np.flatnonzero(domains == name)
+            similar[np.ix_(mine, mine)] += spread
+        lower = factor_of(family, similar, noise)
         alpha = cho_solve((lower, True), targets, check_finite=False)
         mean = np.empty(len(bank))
-        mean[chosen] = leave_groups_out(lower, alpha, bank.groups[chosen], targets)
+        mean[chosen] = leave_groups_out(lower, alpha, bank.groups[chosen], targets, domains, spread)
         others = np.setdiff1d(np.arange(len(bank)), chosen)
         if len(others):
             mean[others] = self._between(kernel, others, chosen) @ alpha
