@@ -81,6 +81,6 @@ def test_pictures_and_sounds_each_find_their_detector(
     alone = deepward("score", sound)
     assert alone.exit_code == 1 and "No detector of sounds has been trained yet" in alone.stderr
     mixed = deepward("score", sound, picture)
-    assert mixed.exit_code == 0 and "a sound, which a detector of sounds can judge" in mixed.stdout
+    assert mixed.exit_code == 0 and "not a picture: audio" in mixed.stdout
     wrong = deepward("train", "--detector", "audio", "--domains", domains, "--out", tmp_path / "d")
     assert wrong.exit_code == 2 and "these are pictures" in wrong.stderr

@@ -13,7 +13,6 @@ from deepward.commands.datasets import domain_folders, images, scan
 from deepward.commands.options import DomainNames, DomainsOption, JsonFlag, root_at
 from deepward.errors import DomainError, UsageError
 from deepward.home import checkpoints_folder, default_detector, descriptions_file
-from deepward.media import NOUNS
 from deepward.steps import Step, resume
 from deepward.versions import code_version
 
@@ -143,6 +142,8 @@ def refuse_to_lose(target: Path, force: bool) -> None:
 
 def trainable_manifests(manifests: Sequence["Manifest"], named: bool) -> list["Manifest"]:
     """Those that can be learned from: with both labels, unless they were named."""
+    from deepward.media import NOUNS
+
     kept = []
     if not named and len({manifest.medium for manifest in manifests}) > 1:
         for manifest in (each for each in manifests if each.medium != "image"):
@@ -166,6 +167,8 @@ def trainable_manifests(manifests: Sequence["Manifest"], named: bool) -> list["M
 
 
 def _missing(manifest: "Manifest") -> list[str]:
+    from deepward.media import NOUNS
+
     return [
         f"no {name} {NOUNS[manifest.medium]}s for {split}"
         for split in ("train", "val")
@@ -189,6 +192,8 @@ def show_detector(
 
     `splits` are those whose pictures no judging fit had seen.
     """
+    from deepward.media import NOUNS
+
     metrics = detector.lineage["validation"]
     counts = detector.lineage["domains"].values()
     reals, fakes = (

@@ -16,7 +16,6 @@ from deepward.intake.pool import Failure, run_tasks
 from deepward.intake.reasons import NOTES, REASONS
 from deepward.pictures.crops import judged_part
 from deepward.pictures.decode import decode_image
-from deepward.sounds.containers import sniff_sound
 from deepward.sounds.decode import decode_sound
 
 __all__ = ["SECONDS", "Reading", "read_into", "read_pictures"]
@@ -163,18 +162,11 @@ def _in_words(path: str, error: UnreadableImage | UnreadableSound) -> str:
             return _spoken("link_outside_folder", REASONS["link_outside_folder"])
         return "unreadable: a folder whose files cannot be listed"
     said = str(error).removeprefix(f"{path} ").removesuffix(".")
-    if code in ("not_an_image", "unsupported_format") and _is_sound(path):
-        return "not a picture: a sound, which a detector of sounds can judge"
     if code == "not_a_sound":
         return "not a sound: is of no kind known here"
     if code in ("not_an_image", "unsupported_format"):
         return f"not a picture: {said.removeprefix('is ')}"
     return _spoken(code, said if code in _WITH_NUMBERS else REASONS.get(code, said))
-
-
-def _is_sound(path: str) -> bool:
-    with open(path, "rb") as file:
-        return sniff_sound(file.read(64)) is not None
 
 
 def _spoken(code: str, words: str) -> str:
