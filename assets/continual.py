@@ -250,7 +250,9 @@ def _stage(
 
     if missing := sorted(set(group) - set(manifests)):
         raise DomainError(
-            f"{', '.join(missing)} was not scanned yet: materialize domain_manifest for it first."
+            f"{', '.join(missing)} was not scanned yet, or holds sounds, which the stages of the "
+            "detector of pictures do not learn: materialize domain_manifest for it first, or let "
+            "`deepward stage` learn it."
         )
     workshop = Workshop(compute.open(), store.descriptions(), progress, describe)
     chain = Chain(

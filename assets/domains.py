@@ -48,15 +48,19 @@ def read_manifest(store: ArtifactStore, domains: DomainFolders, domain: str) -> 
 
 
 def scanned_domains(
-    instance: dg.DagsterInstance, store: ArtifactStore, domains: DomainFolders
+    instance: dg.DagsterInstance,
+    store: ArtifactStore,
+    domains: DomainFolders,
+    medium: str = "image",
 ) -> "list[Manifest]":
-    """Manifests of all registered domains that have a folder here and were scanned, by name."""
+    """Manifests of the registered domains of a medium that are here and were scanned, by name."""
     names = domains.present(instance.get_dynamic_partitions(str(domain_partitions.name)))
-    return [
+    found = [
         read_manifest(store, domains, name)
         for name in sorted(names)
         if store.domain_files(domains.path(name)).manifest.exists()
     ]
+    return [manifest for manifest in found if manifest.medium == medium]
 
 
 def open_pixels(store: ArtifactStore, manifest: "Manifest") -> "PixelCache":

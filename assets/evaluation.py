@@ -26,12 +26,12 @@ from assets.findings import (
     measured_detectors,
     report_data,
 )
-from assets.learning import baseline_detector
+from assets.learning import audio_detector, baseline_detector
 from assets.metadata.evaluation import domain_metadata, metrics_metadata, report_metadata
 from assets.outcomes import Outcome, domains_result, each_domain, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
 from assets.transfer import transfer_matrix
-from deepward.home import DEFAULT_DETECTOR
+from deepward.home import DEFAULT_DETECTOR, default_detector
 from deepward.progress import Progress
 from deepward.steps import Artefact, Step
 from deepward.versions import code_version
@@ -97,7 +97,7 @@ class ReportConfig(dg.Config):
 @dg.asset(
     partitions_def=domain_partitions,
     backfill_policy=every_domain_at_once,
-    deps=[domain_manifest, domain_audit, baseline_detector, continual_checkpoints],
+    deps=[domain_manifest, domain_audit, baseline_detector, audio_detector, continual_checkpoints],
     pool=GPU_POOL,
     group_name=GROUP,
     kinds={"pytorch", "mlflow"},
@@ -117,10 +117,19 @@ def domain_metrics(
 ) -> dg.MaterializeResult:
     from deepward.evaluation import read_evaluation, read_figures
 
-    stored = StoredDetector(store, detector_called(store, config.detector), compute)
+    known: dict[str, StoredDetector] = {}
+
+    def detector_of(medium: str) -> StoredDetector:
+        name = detector_called(store, config.detector)
+        if medium == "audio" and config.detector == DEFAULT_DETECTOR:
+            name = default_detector(medium).name
+        if name not in known:
+            known[name] = StoredDetector(store, name, compute)
+        return known[name]
 
     def measure(domain: str) -> Outcome:
         manifest = read_manifest(store, domains, domain)
+        stored = detector_of(manifest.medium)
         with reporting.show(context.log.info) as progress:
             artefact = evaluate_domain(stored, manifest, store, config, progress)
         found, version = read_evaluation(artefact.path), artefact.card.content_hash

@@ -34,7 +34,7 @@ class StoredDetector:
             found = ", ".join(detector_names(store)) or "none"
             raise DetectorFileError(
                 f"There is no detector at {store.path(self.artefact)} yet (there are: {found}): "
-                f"materialize baseline_detector first."
+                "materialize baseline_detector, or audio_detector for sounds, first."
             )
         self.version = version
         self._store, self._compute = store, compute

@@ -14,10 +14,10 @@ from assets.metadata.evaluation import detector_metadata
 from assets.outcomes import Outcome, single_result
 from assets.synthesis import PREFIX as FEWSHOT
 from deepward.errors import TrainingError
-from deepward.home import DEFAULT_DETECTOR
+from deepward.home import DEFAULT_DETECTOR, default_detector
 from deepward.inbox.box import DOMAIN_PREFIX
 from deepward.progress import Progress
-from deepward.steps import Step, resume
+from deepward.steps import Artefact, Step, resume
 from deepward.versions import code_version
 from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deepward.domains import Manifest
 
 BASELINE = f"detectors/{DEFAULT_DETECTOR}"  # also where `deepward score` looks
+BASELINE_OF_SOUNDS = f"detectors/{default_detector('audio').name}"
 CODE = code_version(
     "deepward.learning.train_detector",
     "deepward.detectors.save_detector",
@@ -148,12 +149,62 @@ def baseline_detector(
 ) -> dg.MaterializeResult:
     found = scanned_domains(context.instance, store, domains)
     manifests = training_domains(found, config.domains)
+    kept = trained_detector(
+        "baseline_detector", BASELINE, manifests, context, config, store, compute, reporting
+    )
+    version = tracking.detector(
+        DEFAULT_DETECTOR,
+        kept.path,
+        config.model_dump(),
+        kept.card.summary,
+        datasets={each.domain: each.content_hash for each in manifests},
+    )
+    shown = detector_metadata(kept.card.summary, manifests, version)
+    return single_result(Outcome(kept, shown | tracking.link()))
+
+
+@dg.asset(
+    deps=[domain_manifest, domain_audit],
+    pool=GPU_POOL,
+    group_name="detectors",
+    kinds={"pytorch"},
+    code_version=CODE,
+    description="The detector of sounds that `deepward score` uses for them: the closed-form "
+    "member on statistics of speech, trained on the train and val splits of the domains of sounds.",
+)
+def audio_detector(
+    context: dg.AssetExecutionContext,
+    config: BaselineConfig,
+    store: ArtifactStore,
+    domains: DomainFolders,
+    compute: Compute,
+    reporting: Reporting,
+) -> dg.MaterializeResult:
+    found = scanned_domains(context.instance, store, domains, "audio")
+    manifests = training_domains(found, config.domains)
+    kept = trained_detector(
+        "audio_detector", BASELINE_OF_SOUNDS, manifests, context, config, store, compute, reporting
+    )
+    return single_result(Outcome(kept, detector_metadata(kept.card.summary, manifests, "")))
+
+
+def trained_detector(
+    asset: str,
+    name: str,
+    manifests: "list[Manifest]",
+    context: dg.AssetExecutionContext,
+    config: BaselineConfig,
+    store: ArtifactStore,
+    compute: Compute,
+    reporting: Reporting,
+) -> Artefact:
+    """Trains on the domains and stores the detector, unless that was done before."""
     settings = {
         **config.model_dump(exclude={"refresh", "domains"}),
         **compute.model_dump(include={"device", "precision"}),
     }
     step = Step(
-        "baseline_detector",
+        asset,
         {f"domain_manifest/{each.domain}": each.content_hash for each in manifests},
         settings,
         CODE,
@@ -168,14 +219,6 @@ def baseline_detector(
         save_detector(detector, folder)
         return describe(detector)
 
-    kept = store.ensure(BASELINE, step, train, folder=True, refresh=config.refresh)
+    kept = store.ensure(name, step, train, folder=True, refresh=config.refresh)
     shutil.rmtree(checkpoints, ignore_errors=True)  # nothing left to resume
-    version = tracking.detector(
-        DEFAULT_DETECTOR,
-        kept.path,
-        config.model_dump(),
-        kept.card.summary,
-        datasets={each.domain: each.content_hash for each in manifests},
-    )
-    shown = detector_metadata(kept.card.summary, manifests, version)
-    return single_result(Outcome(kept, shown | tracking.link()))
+    return kept

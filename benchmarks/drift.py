@@ -104,7 +104,7 @@ def described(options: argparse.Namespace) -> tuple[Scores, Scores, Scores, floa
     from deepward.detectors import Descriptions
     from deepward.domains import build_cache, load_images, scan_domain
     from deepward.learning.training import TrainingConfig, train_detector
-    from deepward.pictures.launder import LaunderedImages
+    from deepward.media import Laundered
 
     with tempfile.TemporaryDirectory() as scratch:
         sets = {}
@@ -137,7 +137,7 @@ def described(options: argparse.Namespace) -> tuple[Scores, Scores, Scores, floa
         pixels = [pool.pixels[i] for i in range(len(pool))]
         everything = [data for data in sets[options.new].values() if len(data)]
         strange = [data.pixels[i] for data in everything for i in range(len(data))]
-        scores = [judged(detector, p) for p in (pixels, LaunderedImages(pixels), strange)]
+        scores = [judged(detector, p) for p in (pixels, Laundered(pixels), strange)]
     for name, part in zip(("known", "laundered", "new"), scores, strict=True):
         low, middle, high = np.quantile(part.unfamiliarity, [0.05, 0.5, 0.95])
         print(f"{name:>10}: unfamiliarity {middle:.2f} ({low:.2f} – {high:.2f})", flush=True)

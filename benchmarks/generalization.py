@@ -46,9 +46,9 @@ from deepward.learning.batches import CropBatches, CropConfig
 from deepward.learning.domain_adversarial import WithDomains, domain_accuracy, domain_loss
 from deepward.learning.terms import cross_entropy, label_accuracy
 from deepward.loop import LoopConfig, fit
+from deepward.media import Laundered
 from deepward.metrics.intervals import Estimate
 from deepward.metrics.ranking import paired_auc_difference, rank_auc, ranking_metrics
-from deepward.pictures.launder import LaunderedImages
 from deepward.progress import no_progress
 
 Doubles = NDArray[np.float64]
@@ -293,7 +293,7 @@ def control(options: Any, train: ImageSet, held: ImageSet, both: list[str]) -> d
 
 def judged(member: Any, test: ImageSet) -> tuple[Doubles, Doubles]:
     clean = member.judge(list(test.pixels)).logits
-    return clean, member.judge(list(LaunderedImages(test.pixels))).logits
+    return clean, member.judge(list(Laundered(test.pixels))).logits
 
 
 def row(name: str, test: ImageSet, said: Any, beside: Any = None) -> dict[str, Any]:

@@ -37,9 +37,9 @@ from deepward.learning.training import (
     train_detector,
     update_detector,
 )
+from deepward.media import Laundered
 from deepward.metrics.intervals import Estimate
 from deepward.metrics.ranking import ranking_metrics
-from deepward.pictures.launder import LaunderedImages
 from deepward.progress import no_progress
 
 Sets = dict[str, dict[str, ImageSet]]
@@ -175,7 +175,7 @@ def one_draw(
     alone = ProcessMember.fit(config, alone_stage, no_progress)
     control = ProcessMember.fit(CONTROL, alone_stage, no_progress)
     lost = [before[name] - auc(adapted, sets[name]["test"]) for name in others]
-    washed = LaunderedImages(test.pixels)
+    washed = Laundered(test.pixels)
     return [
         auc(adapted, test),
         auc(adapted, test, laundered=True),
@@ -197,7 +197,7 @@ def heads(options: Any, sets: Sets, both: list[str], store: Descriptions) -> dic
 
 def show(name: str, detector: Detector, data: ImageSet) -> dict[str, Any]:
     facts: dict[str, Any] = {}
-    for way, pixels in (("clean", data.pixels), ("laundered", LaunderedImages(data.pixels))):
+    for way, pixels in (("clean", data.pixels), ("laundered", Laundered(data.pixels))):
         said = detector.predict(pixels)
         words = np.array([decide(said.finding(i), detector.decision)[0] for i in range(len(said))])
         real, fake = data.labels == 0, data.labels == 1
@@ -254,7 +254,7 @@ def logit(detector: Detector, data: ImageSet) -> NDArray[np.float64]:
 
 
 def auc(detector: Detector, data: ImageSet, laundered: bool = False) -> float:
-    pixels = LaunderedImages(data.pixels) if laundered else data.pixels
+    pixels = Laundered(data.pixels) if laundered else data.pixels
     return score(data, detector.predict(pixels).logit)
 
 

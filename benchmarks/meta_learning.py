@@ -37,7 +37,7 @@ from deepward.domains import ImageSet
 from deepward.learning.meta import ClosedFormConfig, MetaConfig, meta_fit, meta_train_network
 from deepward.learning.meta.ladder import mean_interval
 from deepward.learning.meta.learners import prototype_logits
-from deepward.pictures.launder import LaunderedImages
+from deepward.media import Laundered
 from deepward.progress import no_progress
 
 LADDER = (0, 1, 5, 10, 50)
@@ -149,7 +149,7 @@ def network(options: Any, stage: Stage, config: MetaConfig) -> Any:
 
 
 def judged(member: Any, test: ImageSet) -> tuple[float, float]:
-    pixels = (test.pixels, LaunderedImages(test.pixels))
+    pixels = (test.pixels, Laundered(test.pixels))
     clean, laundered = (score(test, member.judge(each).logits) for each in pixels)
     return clean, laundered
 
@@ -158,7 +158,7 @@ def nearest(member: Any, support: ImageSet, test: ImageSet) -> tuple[float, floa
     known = torch.from_numpy(member.embed(support.pixels))
     labels = torch.from_numpy(support.labels)
     values = []
-    for pixels in (test.pixels, LaunderedImages(test.pixels)):
+    for pixels in (test.pixels, Laundered(test.pixels)):
         query = torch.from_numpy(member.embed(pixels))
         values.append(score(test, prototype_logits(known, labels, query).double().numpy()))
     return values[0], values[1]

@@ -9,6 +9,7 @@ from jobs.evaluation import (
     refresh_report,
     scan_domains,
     train_baseline,
+    train_on_sounds,
 )
 from jobs.generalization import (
     generalization_jobs,
@@ -58,6 +59,7 @@ __all__ = [
     "train_adversarial",
     "train_baseline",
     "train_experts",
+    "train_on_sounds",
     "watch_traffic",
     "write_brief",
 ]

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -86,13 +86,19 @@ def select_new(entries: Sequence[Entry], cursor: str | None, now: float) -> Sele
     )
 
 
-def run_requests(ready: Sequence[Entry], has_detector: bool) -> list[dg.RunRequest]:
-    """One run per new domain: it is learned; without a detector to go on from it is scanned."""
-    job = learn_domain if has_detector else scan_domains
+def run_requests(
+    ready: Sequence[Entry], has_detector: bool, sounds: Container[str] = ()
+) -> list[dg.RunRequest]:
+    """One run per new domain: it is learned; without a detector to go on from it is scanned.
+
+    So are domains of `sounds`: the stages are those of the detector of pictures.
+    """
     return [
         dg.RunRequest(
             run_key=f"{entry.name}:{sha256_bytes(canonical_json(asdict(entry)).encode())[:12]}",
-            job_name=job.name,
+            job_name=(
+                learn_domain if has_detector and entry.name not in sounds else scan_domains
+            ).name,
             partition_key=entry.name,
             tags={"deepward/reason": "new domain folder"},
         )
@@ -111,6 +117,7 @@ def new_domain_sensor(
     context: dg.SensorEvaluationContext, domains: DomainFolders
 ) -> dg.SensorResult:
     from deepward.domains import find_domains
+    from deepward.domains.layout import holds_sounds
 
     registered = set(context.instance.get_dynamic_partitions(str(domain_partitions.name)))
     try:
@@ -128,7 +135,11 @@ def new_domain_sensor(
             reason += f" Cannot be names of partitions: {', '.join(map(repr, impossible))}."
         return dg.SensorResult(skip_reason=reason, cursor=found.cursor)
     return dg.SensorResult(
-        run_requests=run_requests(found.ready, default_detector().is_dir()),
+        run_requests=run_requests(
+            found.ready,
+            default_detector().is_dir(),
+            [each.name for each in found.ready if holds_sounds(domains.folder / each.name)],
+        ),
         dynamic_partitions_requests=[
             domain_partitions.build_add_request([entry.name for entry in found.ready])
         ],

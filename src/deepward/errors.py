@@ -15,6 +15,7 @@
         ├── SynthesisError      fakes cannot be made from these prompts, pictures or models
         └── UnreadableFile      one file gives nothing that can be used; carries the reason
             ├── UnreadableImage     it is no picture that can be trusted
+            ├── UnreadableSound     it is no sound that can be judged
             └── UnreadableDocument  it gives no text
 
 Messages are sentences for people: what was found, where, and what to do.
@@ -35,6 +36,7 @@ __all__ = [
     "UnreadableDocument",
     "UnreadableFile",
     "UnreadableImage",
+    "UnreadableSound",
     "UsageError",
     "WorkError",
 ]
@@ -74,6 +76,10 @@ class UnreadableFile(WorkError):
 
 class UnreadableImage(UnreadableFile):
     """One file is not a picture that can be trusted."""
+
+
+class UnreadableSound(UnreadableFile):
+    """One file is not a sound that can be judged."""
 
 
 class DetectorFileError(WorkError):

@@ -52,9 +52,10 @@ def home() -> Path:
     return Path(os.environ.get("DEEPWARD_HOME") or "storage").absolute()
 
 
-def default_detector() -> Path:
-    """The detector folder that is used where none is named."""
-    return home() / "detectors" / DEFAULT_DETECTOR
+def default_detector(medium: str = "image") -> Path:
+    """The detector folder that is used where none is named; one for each medium."""
+    ending = "" if medium == "image" else f"_{medium}"
+    return home() / "detectors" / f"{DEFAULT_DETECTOR}{ending}"
 
 
 def domains_folder() -> Path:

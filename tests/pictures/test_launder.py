@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from deepward.errors import EvaluationError
-from deepward.pictures.launder import LaunderedImages, launder, laundered_size
+from deepward.media import Laundered
+from deepward.pictures.launder import launder, laundered_size
 
 
 def _picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -49,7 +50,7 @@ def test_what_is_no_picture_is_refused() -> None:
 
 def test_the_laundered_view_is_lazy_and_slices() -> None:
     pictures = [_picture(32, 32, seed) for seed in range(4)]
-    view = LaunderedImages(pictures)
+    view = Laundered(pictures)
     assert len(view) == len(list(view)) == 4
     np.testing.assert_array_equal(view[2], launder(pictures[2]))
     np.testing.assert_array_equal(view[1:3][1], launder(pictures[2]))

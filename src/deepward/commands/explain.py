@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deepward.commands.console import out, say
-from deepward.commands.options import DetectorOption, detector_at
+from deepward.commands.options import DetectorOption, detectors_for
 from deepward.errors import UsageError, WorkError
 from deepward.files import printable
 
@@ -14,16 +14,16 @@ __all__ = ["explain"]
 
 
 def explain(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
+    image: Annotated[Path, typer.Argument(metavar="FILE", help="A picture or a sound.")],
     out_file: Annotated[
         Path, typer.Option("--out", metavar="PNG", help="Where to write the explanation.")
     ],
     detector: DetectorOption = None,
 ) -> None:
-    """Draw where in a picture the evidence lies.
+    """Draw where in a picture or a sound the evidence lies.
 
-    The PNG shows the picture, beside it the evidence for fake as a heat map, and the verdict with
-    its probability.
+    The PNG shows the picture, or the sound's spectrogram, beside it the evidence for fake as a heat
+    map, and the verdict with its probability.
     """
     if not image.exists():
         raise UsageError(f"There is no file {image}.")
@@ -33,7 +33,7 @@ def explain(
         raise UsageError(f"The explanation is a PNG; --out {out_file} does not end in .png.")
     if out_file.exists() and out_file.samefile(image):
         raise UsageError("--out would overwrite the picture itself.")
-    folder = detector_at(detector)
+    folder = detectors_for([image], detector)[0]
 
     from deepward.detectors import load_detector
     from deepward.files import atomic_file

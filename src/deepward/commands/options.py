@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,15 @@ import typer
 from deepward.errors import DetectorFileError, UsageError
 from deepward.home import champion_detector, default_detector, domains_folder
 
-__all__ = ["DetectorOption", "DomainNames", "DomainsOption", "JsonFlag", "detector_at", "root_at"]
+__all__ = [
+    "DetectorOption",
+    "DomainNames",
+    "DomainsOption",
+    "JsonFlag",
+    "detector_at",
+    "detectors_for",
+    "root_at",
+]
 
 DetectorOption = Annotated[
     Path | None,
@@ -33,8 +42,33 @@ JsonFlag = Annotated[
 ]
 
 
-def detector_at(folder: Path | None) -> Path:
+def detectors_for(files: Sequence[Path], folder: Path | None) -> list[Path]:
+    """The detector that is named, or the usual ones of the media of the files.
+
+    Raises:
+        UsageError, DetectorFileError: as `detector_at`.
+    """
+    from deepward.sounds.containers import named_like
+
+    sounds = sum(named_like(str(file)) for file in files)
+    if folder is not None or not sounds:
+        return [detector_at(folder)]
+    if sounds == len(files):
+        return [detector_at(None, "audio")]
+    if not default_detector("audio").is_dir():
+        return [detector_at(None)]
+    try:
+        return [detector_at(None), default_detector("audio")]
+    except DetectorFileError:
+        return [default_detector("audio")]
+
+
+def detector_at(folder: Path | None, medium: str = "image") -> Path:
     """The detector folder that is meant, seen to be there before anything heavy is loaded.
+
+    Args:
+        folder: that the user named.
+        medium: of which the usual detector is meant, where none is named.
 
     Raises:
         UsageError: a folder was named and there is none.
@@ -44,9 +78,14 @@ def detector_at(folder: Path | None) -> Path:
         if not folder.is_dir():
             raise UsageError(f"There is no detector folder at {folder}.")
         return folder
-    if champion_detector().is_dir():
+    if medium == "image" and champion_detector().is_dir():
         return champion_detector()
-    folder = default_detector()
+    folder = default_detector(medium)
+    if not folder.is_dir() and medium == "audio":
+        raise DetectorFileError(
+            f"No detector of sounds has been trained yet (there is none at {folder}): run "
+            "`deepward train` on a domain of sounds, or name one with --detector."
+        )
     if not folder.is_dir():
         raise DetectorFileError(
             f"No detector has been trained yet (there is none at {folder}): run `make demo`, or "

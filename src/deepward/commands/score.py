@@ -3,15 +3,15 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deepward.commands.console import fit, out, print_json, say, shown_progress, verdict_colour
-from deepward.commands.options import DetectorOption, JsonFlag, detector_at
+from deepward.commands.options import DetectorOption, JsonFlag, detectors_for
 from deepward.errors import WorkError
 from deepward.files import printable
 
@@ -53,68 +53,79 @@ def score(
 ) -> None:
     """Say of every file whether it is real or fake, how sure, and why.
 
-    A folder stands for every file below it; hidden files are skipped. What is no picture is "not
-    applicable", what the detector cannot tell is "inconclusive"; both come with the reason, which
-    tells of damage too. The probability is that of being fake. Of pictures above 12.5 megapixels
-    the middle is looked at, at native resolution. Fails with 1 when not a single file could be
-    judged.
+    Pictures, and sounds (WAV, FLAC, Ogg, MP3) where a detector of sounds was trained. A folder
+    stands for every file below it; hidden files are skipped. What is neither is "not applicable",
+    what the detector cannot tell is "inconclusive"; both come with the reason, which tells of
+    damage too. The probability is that of being fake. Of pictures above 12.5 megapixels the middle
+    is looked at, at native resolution; of sounds the first ten seconds. Fails with 1 when not a
+    single file could be judged.
     """
     from deepward.scoring.paths import expand_paths
 
     if megapixels is not None:
         os.environ["DEEPWARD_MEGAPIXELS"] = str(megapixels)  # for the processes that decode
     files = expand_paths(paths)
-    folder = detector_at(detector)
+    places = detectors_for(files, detector)
 
     from deepward.detectors import load_detector
-    from deepward.scoring import score_paths
+    from deepward.media import NOUNS
+    from deepward.scoring import score_media
 
-    loaded = load_detector(folder)
+    loaded = {each.medium: each for each in map(load_detector, places)}
+    hashes = [each.content_hash for each in loaded.values()]
     begun = time.monotonic()
     counts: Counter[str] = Counter()
-    show = _json_line(loaded.content_hash) if as_json else _table_line(files)
+    show = _json_line() if as_json else _table_line(files)
     with (
-        _logging(loaded.content_hash) if log else nullcontext(_nowhere) as keep,
+        _logging(hashes) if log else nullcontext(_nowhere) as keep,
         shown_progress() as progress,
         closing(
-            score_paths(loaded, files, seconds=seconds, trace=log, progress=progress)
+            score_media(loaded, files, seconds=seconds, trace=log, progress=progress)
         ) as verdicts,
     ):
-        for verdict in verdicts:
+        for judge, verdict in verdicts:
             counts[verdict.verdict] += 1
-            show(verdict)
-            keep(verdict)
+            show(verdict, judge.content_hash)
+            keep(judge.content_hash, verdict)
     seconds = time.monotonic() - begun
-    say(f"{_summary(counts, seconds)} Detector: {folder.name} {loaded.content_hash[:12]}.")
+    used = zip(places, loaded.values(), strict=True)
+    named = ", ".join(f"{place.name} {each.content_hash[:12]}" for place, each in used)
+    say(f"{_summary(counts, seconds)} Detector: {named}.")
     if counts["not applicable"] == len(files):
-        raise WorkError("Not one of the files is a picture that this detector can judge.")
+        what = " or ".join(f"a {NOUNS[medium]}" for medium in loaded)
+        raise WorkError(f"Not one of the files is {what} that this detector can judge.")
 
 
-def _logging(detector: str) -> AbstractContextManager[Callable[["Verdict"], None]]:
+@contextmanager
+def _logging(detectors: Sequence[str]) -> Iterator[Callable[[str, "Verdict"], None]]:
     from deepward.drift import TrafficLog
     from deepward.home import home
 
-    return TrafficLog(home()).writer(detector)
+    with ExitStack() as open_logs:
+        keep = {
+            each: open_logs.enter_context(TrafficLog(home()).writer(each)) for each in detectors
+        }
+        yield lambda detector, verdict: keep[detector](verdict)
 
 
-def _nowhere(verdict: "Verdict") -> None:
+def _nowhere(detector: str, verdict: "Verdict") -> None:
     """Takes a verdict where traffic is not logged."""
 
 
-def _json_line(detector: str) -> Callable[["Verdict"], None]:
-    def show(verdict: "Verdict") -> None:
+def _json_line() -> Callable[["Verdict", str], None]:
+    def show(verdict: "Verdict", detector: str) -> None:
         fields = verdict.as_dict() | {"path": printable(verdict.path), "detector": detector}
         print_json(fields)
 
     return show
 
 
-def _table_line(files: Sequence[Path]) -> Callable[["Verdict"], None]:
+def _table_line(files: Sequence[Path]) -> Callable[["Verdict", str], None]:
     longest = max(len(printable(file)) for file in files)
     width = min(_WIDEST_PATH, max(longest, len("path")))
     out(f"{fit('path', width)}  {fit('verdict', 14)}  fake   reason")
 
-    def show(verdict: "Verdict") -> None:
+    def show(verdict: "Verdict", detector: str) -> None:
         name = verdict_colour(verdict.verdict, fit(verdict.verdict, 14))
         probability = "    –" if verdict.probability is None else f"{verdict.probability:.3f}"
         out(f"{fit(printable(verdict.path), width)}  {name}  {probability}  {verdict.reason}")

@@ -1,4 +1,4 @@
-"""`deepward train`: a detector from folders of pictures."""
+"""`deepward train`: a detector from folders of pictures, or of sounds."""
 
 import shutil
 from collections.abc import Sequence
@@ -75,8 +75,8 @@ def train(
         raise UsageError(f"--steps {steps} leaves nothing to train.")
     if minutes is not None and steps is not None:
         raise UsageError("Give --minutes or --steps, not both.")
-    target = (out_folder or default_detector()).absolute()
-    refuse_to_lose(target, force)
+    if out_folder is not None:
+        refuse_to_lose(out_folder.absolute(), force)
     root = root_at(domains)
     folders = domain_folders(root, domain)
 
@@ -98,6 +98,8 @@ def train(
     with shown_progress() as progress:
         scanned = [scan(folder, progress, root) for folder in folders]
         manifests = trainable_manifests(scanned, named=bool(domain))
+        target = (out_folder or default_detector(manifests[0].medium)).absolute()
+        refuse_to_lose(target, force)
         data = {split: images(manifests, split, progress) for split in ("train", "val")}
         if folds is not None:
             from deepward.learning.experts import Folds
@@ -140,7 +142,14 @@ def refuse_to_lose(target: Path, force: bool) -> None:
 
 def trainable_manifests(manifests: Sequence["Manifest"], named: bool) -> list["Manifest"]:
     """Those that can be learned from: with both labels, unless they were named."""
+    from deepward.media import NOUNS
+
     kept = []
+    if not named and len({manifest.medium for manifest in manifests}) > 1:
+        for manifest in (each for each in manifests if each.medium != "image"):
+            noun = NOUNS[manifest.medium]
+            say(f"{manifest.domain} is not trained on: it holds {noun}s; name it with --domain.")
+        manifests = [manifest for manifest in manifests if manifest.medium == "image"]
     for manifest in manifests:
         missing = _missing(manifest)
         if named or not missing:
@@ -152,14 +161,16 @@ def trainable_manifests(manifests: Sequence["Manifest"], named: bool) -> list["M
         if found != {0, 1}:
             raise DomainError(
                 f"There is nothing to train on: the {split} splits of "
-                f"{', '.join(m.domain for m in manifests)} do not hold both real and fake pictures."
+                f"{', '.join(m.domain for m in manifests)} do not hold both real and fake files."
             )
     return kept
 
 
 def _missing(manifest: "Manifest") -> list[str]:
+    from deepward.media import NOUNS
+
     return [
-        f"no {name} pictures for {split}"
+        f"no {name} {NOUNS[manifest.medium]}s for {split}"
         for split in ("train", "val")
         for label, name in enumerate(("real", "fake"))
         if label not in _labels([manifest], split)
@@ -181,6 +192,8 @@ def show_detector(
 
     `splits` are those whose pictures no judging fit had seen.
     """
+    from deepward.media import NOUNS
+
     metrics = detector.lineage["validation"]
     counts = detector.lineage["domains"].values()
     reals, fakes = (
@@ -197,8 +210,8 @@ def show_detector(
         print_json(line)
         return
     out(
-        f"validation on {', '.join(names)}: {reals + fakes} pictures that the fits had not seen, "
-        f"threshold {threshold:.3f}"
+        f"validation on {', '.join(names)}: {reals + fakes} {NOUNS[detector.medium]}s that the "
+        f"fits had not seen, threshold {threshold:.3f}"
     )
     rows = [
         [name, metrics[name]["value"], *(metrics[name]["interval"] or (None, None))]

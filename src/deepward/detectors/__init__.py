@@ -2,6 +2,7 @@
 
 from deepward.detectors.config import (
     CONTROL,
+    CONTROLS,
     DETECTORS,
     MEMBERS,
     DetectorConfig,
@@ -27,6 +28,7 @@ from deepward.detectors.statistics import STATISTICS, Statistic
 
 __all__ = [
     "CONTROL",
+    "CONTROLS",
     "DETECTORS",
     "MEMBERS",
     "STATISTICS",

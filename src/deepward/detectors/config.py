@@ -16,9 +16,11 @@ from deepward.detectors.members.ridge import RidgeConfig, RidgeMember
 from deepward.detectors.process import ProcessConfig, ProcessMember
 from deepward.detectors.protocol import MemberConfig
 from deepward.errors import DetectorFileError, UsageError
+from deepward.media import NOUNS
 
 __all__ = [
     "CONTROL",
+    "CONTROLS",
     "DETECTORS",
     "MEMBERS",
     "DetectorConfig",
@@ -42,6 +44,11 @@ class DetectorConfig:
 
     members: tuple[MemberConfig, ...]
 
+    @property
+    def medium(self) -> str:
+        """What all members take: "image" or "audio"."""
+        return self.members[0].medium if self.members else "image"
+
     def as_dict(self) -> dict[str, Any]:
         """Values fit for JSON."""
         members: list[Any] = list(self.members)
@@ -54,7 +61,13 @@ class DetectorConfig:
         Raises:
             DetectorFileError: a member's kind or one of its fields is unknown here.
         """
-        return cls(tuple(member_config(member) for member in values["members"]))
+        members = tuple(member_config(member) for member in values["members"])
+        media = sorted({member.medium for member in members})
+        if len(media) > 1:
+            raise DetectorFileError(
+                f"The detector has members for {' and '.join(media)}; a detector is of one medium."
+            )
+        return cls(members)
 
 
 def member_config(given: Mapping[str, Any]) -> MemberConfig:
@@ -92,6 +105,20 @@ CONTROL = ProcessConfig(
     apart=False,
 )
 
+# That of sounds sees how long, how loud and how wide they are, and no more.
+CONTROLS: dict[str, ProcessConfig] = {
+    "image": CONTROL,
+    "audio": ProcessConfig(
+        name="control",
+        statistics=("sound_form",),
+        radial={"sound_form": 0.0},
+        linear={"sound_form": 1.0},
+        noise=1.0,
+        apart=False,
+        medium="audio",
+    ),
+}
+
 _EDITS = ("cooccurrence", "inconsistency")
 # A packaged encoder finds what was generated whole, residual statistics what was edited; each head
 # looks as its fakes are told best.
@@ -101,6 +128,18 @@ _PROCESS = ProcessConfig(
     looks=(("encoder",), ("encoder", *_EDITS), _EDITS),
 )
 
+# What is fine enough to outlive a codec tells most of what is known of vocoders, and one head for
+# all of them tells one that was left out best; with all other statistics of a voice it did worse.
+_SOUND = ProcessConfig(
+    statistics=("sound_cooccurrence",),
+    linear={"sound_cooccurrence": 1.0},
+    noise=1.0,
+    apart=False,
+    medium="audio",
+)
+_VOICE = ("sound_cooccurrence", "source", "phase", "modulation", "lfcc", "log_spectrum")
+DEFAULTS: dict[str, str] = {"image": "default", "audio": "audio"}
+
 DETECTORS: dict[str, DetectorConfig] = {
     "default": DetectorConfig((_PROCESS,)),
     # One head for all fakes: what heads apart are compared with.
@@ -108,6 +147,13 @@ DETECTORS: dict[str, DetectorConfig] = {
     # Without the encoder: seconds, and no content to lean on.
     "blending": DetectorConfig((ProcessConfig(statistics=_EDITS),)),
     "quick": DetectorConfig((ProcessConfig(statistics=("cooccurrence", "spectrum")),)),
+    # Of sounds; the others are what the first is compared with.
+    "audio": DetectorConfig((_SOUND,)),
+    "audio_apart": DetectorConfig((replace(_SOUND, apart=True),)),
+    "audio_all": DetectorConfig(
+        (replace(_SOUND, statistics=_VOICE, linear=dict.fromkeys(_VOICE, 1.0)),)
+    ),
+    "audio_lfcc": DetectorConfig((replace(_SOUND, statistics=("lfcc",), linear={}),)),
     # Controls and published recipes that every result is shown beside.
     "thumbnail": DetectorConfig((ProcessConfig(name="thumbnail", statistics=("thumbnail",)),)),
     "residual": DetectorConfig((NetworkConfig(name="residual"),)),
@@ -278,12 +324,27 @@ def with_reversal(recipe: DetectorConfig, schedule: str) -> DetectorConfig:
     )
 
 
-def find_recipe(name: str) -> DetectorConfig:
+def find_recipe(name: str, medium: str | None = None) -> DetectorConfig:
     """The recipe of that name, or in the YAML file at that path (`members:`, a list of mappings).
 
+    Args:
+        name: "default" is the usual one of the medium.
+        medium: that it must be for; None: of any.
+
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it is for another medium.
     """
+    found = _find(DEFAULTS[medium] if name == "default" and medium else name)
+    if medium and found.medium != medium:
+        fitting = [known for known, recipe in DETECTORS.items() if recipe.medium == medium]
+        raise UsageError(
+            f"The detector {name!r} is for {NOUNS[found.medium]}s, and these are "
+            f"{NOUNS[medium]}s: choose among {', '.join(fitting)}."
+        )
+    return found
+
+
+def _find(name: str) -> DetectorConfig:
     if name in DETECTORS:
         return DETECTORS[name]
     path = Path(name)

@@ -14,11 +14,13 @@ from deepward.detectors.decision import Decision, Finding
 from deepward.detectors.familiarity import Familiarity
 from deepward.detectors.protocol import Judgement, Member, Unseen, shared_rows
 from deepward.detectors.sketch import join_sketch
+from deepward.errors import UsageError
+from deepward.media import MINIMUM, NOUNS, only_medium
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["Combination", "Detector", "Predictions"]
 
-Image = NDArray[np.uint8]
+Image = NDArray[Any]
 Doubles = NDArray[np.float64]
 _CELLS = 8  # of a map by occlusion, along and across
 
@@ -109,8 +111,6 @@ class Detector:
         content_hash: of the stored weights and settings; "" before it was saved.
     """
 
-    minimum_size = 48  # pixels along the shorter side; below, no trace is left to look at
-
     def __init__(
         self,
         config: DetectorConfig,
@@ -131,6 +131,16 @@ class Detector:
         self.lineage = dict(lineage)
         self.content_hash = content_hash
 
+    @property
+    def medium(self) -> str:
+        """What it judges: "image" or "audio"."""
+        return self.config.medium
+
+    @property
+    def minimum_size(self) -> int:
+        """Pixels along the shorter side, or samples; below, no trace is left to look at."""
+        return MINIMUM[self.medium]
+
     def predict(
         self,
         images: Sequence[Image],
@@ -140,15 +150,24 @@ class Detector:
         """Scores pictures of any sizes from `minimum_size` on.
 
         Args:
-            images: (H, W, 3) uint8 RGB each.
+            images: (H, W, 3) uint8 RGB each; of sounds, (N,) int16 as `prepare` leaves them.
             batch_size: pictures held in memory at once.
             progress: told of every batch.
+
+        Raises:
+            UsageError: the samples are of another medium.
         """
+        given = only_medium(images)
+        if given not in (None, self.medium):
+            raise UsageError(
+                f"The detector judges {NOUNS[self.medium]}s and was given {NOUNS[str(given)]}s: "
+                "name another with --detector."
+            )
         parts = []
         for start in range(0, len(images), batch_size):
             batch = [images[i] for i in range(start, min(start + batch_size, len(images)))]
             parts.append(self._judged(batch))
-            progress(Advance("scoring", start + len(batch), len(images), "picture"))
+            progress(Advance("scoring", start + len(batch), len(images), NOUNS[self.medium]))
         return _joined(parts or [self._nothing()])
 
     def _judged(self, batch: Sequence[Image]) -> Predictions:
@@ -223,8 +242,13 @@ class Detector:
         The mean over the picture is its log-odds above the threshold's: positive places speak for
         fake, negative ones for real, and zero is the threshold. Members are weighed as in the
         verdict. Each says exactly what a place adds to its logit where it can (`places`); of those
-        that cannot, the picture is judged again with one part after another smoothed away.
+        that cannot, the picture is judged again with one part after another smoothed away. Of a
+        sound the places are those of its spectrogram; see `sound_odds`.
         """
+        if self.medium == "audio":
+            from deepward.detectors.sound_evidence import sound_odds
+
+            return sound_odds(self, image)
         shape = image.shape[:2]
         whole = np.zeros(shape, np.float32)
         unplaced = {}

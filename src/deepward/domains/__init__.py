@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deepward.domains.audit import Audit, audit_domain
     from deepward.domains.cache import PixelCache, build_cache
-    from deepward.domains.images import ImageSet, load_images
+    from deepward.domains.images import ImageSet, SoundSet, load_images
     from deepward.domains.layout import SPLITS, find_domains
     from deepward.domains.manifest import MANIFEST_COLUMNS, Manifest
     from deepward.domains.scan import scan_domain
@@ -22,6 +22,7 @@ __all__ = [
     "ImageSet",
     "Manifest",
     "PixelCache",
+    "SoundSet",
     "audit_domain",
     "build_cache",
     "find_domains",
@@ -36,6 +37,7 @@ _HOMES = {
     "Manifest": "manifest",
     "PixelCache": "cache",
     "SPLITS": "layout",
+    "SoundSet": "images",
     "audit_domain": "audit",
     "build_cache": "cache",
     "find_domains": "layout",

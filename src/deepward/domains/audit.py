@@ -34,6 +34,12 @@ _WORDS = {
     "subsampling": "chroma subsampling",
     "metadata": "amount of metadata",
     "encoding": "way of encoding",
+    "duration": "duration",
+    "trimmed": "duration without silent ends",
+    "bit_rate": "bits per second (which also depend on what is heard)",
+    "rate": "samples per second",
+    "channels": "channels",
+    "codec": "codec",
 }
 
 
@@ -122,12 +128,24 @@ def _features(rows: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
         common = [value for value, _ in Counter(values).most_common(_COMMON_VALUES)]
         return np.stack([values == value for value in common], axis=1).astype(np.float64)
 
+    notes = rows["notes"].fillna("").str.split()
+    marks = sorted({mark for words in notes for mark in words})
+    encoding = np.array([[float(mark in words) for mark in marks] or [0.0] for words in notes])
+    if rows["samples"].notna().any():
+        seconds = np.maximum(number(rows["seconds"]), 1e-3)
+        return {
+            "duration": np.log(seconds)[:, None],
+            "trimmed": np.log(number(rows["samples"]))[:, None],
+            "bit_rate": np.log(8 * number(rows["bytes"]) / seconds)[:, None],
+            "container": category("container"),
+            "codec": category("codec"),
+            "rate": number(rows["rate"])[:, None],
+            "channels": number(rows["channels"])[:, None],
+            "encoding": encoding,
+        }
     width, height = number(rows["width"]), number(rows["height"])
     size = [np.log(width), np.log(height), np.log(width * height), np.log(width / height)]
     bits = 8 * number(rows["bytes"]) / (width * height)
-    notes = rows["notes"].fillna("").str.split()
-    marks = sorted({mark for words in notes for mark in words})
-    encoding = [[float(mark in words) for mark in marks] or [0.0] for words in notes]
     return {
         "size": np.stack(size, axis=1),
         "bits_per_pixel": np.log(bits)[:, None],
@@ -137,7 +155,7 @@ def _features(rows: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
         "quantization": category("quantization"),
         "subsampling": category("subsampling"),
         "metadata": np.log1p(number(rows["metadata_bytes"]))[:, None],
-        "encoding": np.array(encoding),
+        "encoding": encoding,
     }
 
 
@@ -245,10 +263,20 @@ def _explain(
 
 def _typical(rows: pd.DataFrame, name: str) -> str:
     """The usual value of a feature in words."""
-    if name in ("container", "mode", "quantization", "subsampling", "encoding"):
+    if name in ("container", "mode", "quantization", "subsampling", "encoding", "codec"):
         column = rows["notes" if name == "encoding" else name].fillna("none")
         value, share = next(iter(column.value_counts(normalize=True).items()))
         return f"mostly {value} ({share:.0%})"
+    if name in ("duration", "trimmed", "rate", "channels", "bit_rate"):
+        values = {
+            "duration": rows["seconds"],
+            "trimmed": rows["samples"] / 16_000,
+            "bit_rate": 8 * rows["bytes"] / rows["seconds"],
+            "rate": rows["rate"],
+            "channels": rows["channels"],
+        }[name]
+        unit = {"duration": " s", "trimmed": " s", "rate": " Hz", "bit_rate": " bit/s"}
+        return f"about {values.median():.4g}{unit.get(name, '')}"
     if name == "size":
         width, height = rows["width"].median(), rows["height"].median()
         return f"about {width:.0f} x {height:.0f} px"

@@ -1,6 +1,7 @@
-"""Decoded pictures on disk: one memory-mapped file of uint8 at native resolution.
+"""Decoded samples on disk: one memory-mapped file of pictures at native resolution, or of sounds.
 
-    <folder>/index.parquet          content hash, height, width, offset, CRC-32 of the pixels
+    <folder>/index.parquet          content hash, height, width, offset, CRC-32 of the pixels;
+                                    of sounds 1, the number of samples, offset, CRC-32
     <folder>/pixels-<plan>.bin      the pixels one after another, in the order of the hashes
 
 Sizes are known from the manifest, so every picture's place is too, before any is decoded: workers
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from deepward.domains.manifest import Manifest
 from deepward.domains.measure import decode_into
+from deepward.domains.sounds import decode_sound_into
 from deepward.errors import DomainError
 from deepward.files import atomic_file, canonical_json, locked, sha256_bytes
 from deepward.intake.pool import Failure, run_tasks
@@ -39,8 +41,11 @@ _ALIGN = 64
 class PixelCache:
     """Pictures by content hash. Cheap to open, to pickle and to share between processes."""
 
-    def __init__(self, data: Path, entries: dict[str, tuple[int, int, int, int]]) -> None:
+    def __init__(
+        self, data: Path, entries: dict[str, tuple[int, int, int, int]], medium: str = "image"
+    ) -> None:
         self._data = data
+        self._medium = medium
         self._entries = entries  # content hash -> height, width, offset, CRC-32
         self._pixels: NDArray[np.uint8] | None = None
 
@@ -63,11 +68,12 @@ class PixelCache:
         keys = table["content_hash"].to_pylist()
         numbers = (table[name].to_pylist() for name in ("height", "width", "offset", "crc"))
         entries = dict(zip(keys, zip(*numbers, strict=True), strict=True))
-        plan = _Plan.of([(key, height, width) for key, (height, width, *_) in entries.items()])
+        medium = facts.get(b"deepward.medium", b"image").decode()
+        plan = _Plan.of([(key, *place[:2]) for key, place in entries.items()], medium)
         data = folder / plan.file_name
         if not data.is_file() or data.stat().st_size != plan.size:
             raise DomainError(f"The pixels of the cache in {folder} are missing or cut short.")
-        return cls(data, entries)
+        return cls(data, entries, medium)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -78,9 +84,11 @@ class PixelCache:
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 
-    def __getitem__(self, content_hash: str) -> NDArray[np.uint8]:
-        """The picture, (H, W, 3) uint8 RGB: a read-only view of the file."""
+    def __getitem__(self, content_hash: str) -> NDArray[Any]:
+        """The picture, (H, W, 3) uint8 RGB, or sound, (N,) int16: a read-only view of the file."""
         height, width, offset, _ = self._entries[content_hash]
+        if self._medium == "audio":
+            return self._map()[offset : offset + _bytes(height, width, "audio")].view(np.int16)
         pixels = self._map()[offset : offset + height * width * 3]
         return pixels.reshape(height, width, 3)
 
@@ -94,7 +102,12 @@ class PixelCache:
         return self._pixels
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_data": self._data, "_entries": self._entries, "_pixels": None}
+        return {**self.__dict__, "_pixels": None}
+
+
+def _bytes(height: int, width: int, medium: str) -> int:
+    """That a sample takes: three bytes a pixel, or two a sample of a sound."""
+    return height * width * (2 if medium == "audio" else 3)
 
 
 @dataclass(frozen=True)
@@ -104,16 +117,20 @@ class _Plan:
     entries: dict[str, tuple[int, int, int]]  # content hash -> height, width, offset
     size: int
     name: str
+    medium: str = "image"
 
     @classmethod
-    def of(cls, pictures: list[tuple[str, int, int]]) -> "_Plan":
+    def of(cls, pictures: list[tuple[str, int, int]], medium: str = "image") -> "_Plan":
         entries = {}
         offset = 0
         for key, height, width in sorted(set(pictures)):
             entries[key] = (height, width, offset)
-            offset += -(-height * width * 3 // _ALIGN) * _ALIGN
-        listing = [[key, *place] for key, place in entries.items()]
-        return cls(entries, offset, sha256_bytes(canonical_json([_VERSION, listing]).encode())[:16])
+            offset += -(-_bytes(height, width, medium) // _ALIGN) * _ALIGN
+        listing: list[Any] = [_VERSION, [[key, *place] for key, place in entries.items()]]
+        if medium != "image":
+            listing.append(medium)
+        name = sha256_bytes(canonical_json(listing).encode())[:16]
+        return cls(entries, offset, name, medium)
 
     @property
     def file_name(self) -> str:
@@ -136,8 +153,12 @@ def build_cache(
         DomainError: a file changed since the scan, or the disk has too little room.
     """
     rows = manifest.usable().drop_duplicates("content_hash")
-    sizes = zip(rows["content_hash"], rows["height"], rows["width"], strict=True)
-    plan = _Plan.of([(str(key), int(height), int(width)) for key, height, width in sizes])
+    sound = manifest.medium == "audio"
+    heights = [1] * len(rows) if sound else rows["height"]
+    widths = rows["samples" if sound else "width"]
+    sizes = zip(rows["content_hash"], heights, widths, strict=True)
+    sizes_of = [(str(key), int(height), int(width)) for key, height, width in sizes]
+    plan = _Plan.of(sizes_of, manifest.medium)
     files = dict(zip(rows["content_hash"], rows["path"], strict=True))
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / ".lock"):  # the kernel lets go of it when the process dies
@@ -181,7 +202,7 @@ def _fill(
             if key in sums or old is None or key not in old or not old.intact(key):
                 continue
             pixels = old[key]
-            if pixels.shape[:2] == (height, width):
+            if pixels.nbytes == _bytes(height, width, plan.medium):
                 data.seek(offset)
                 data.write(pixels.data)
                 note(key, zlib.crc32(pixels.data))
@@ -193,7 +214,8 @@ def _fill(
             [os.path.realpath(manifest.file(files[key])), key, *plan.entries[key], str(partial)]
             for key in missing
         ]
-        with contextlib.closing(run_tasks(decode_into, tasks, workers=workers)) as results:
+        decode = decode_sound_into if plan.medium == "audio" else decode_into
+        with contextlib.closing(run_tasks(decode, tasks, workers=workers)) as results:
             for number, result in results:
                 if isinstance(result, Failure):
                     raise DomainError(
@@ -213,7 +235,7 @@ def _fill(
             "offset": pa.array([place[2] for place in plan.entries.values()], pa.int64()),
             "crc": pa.array([sums[key] for key in plan.entries], pa.int64()),
         }
-    ).replace_schema_metadata({"deepward.cache": _VERSION})
+    ).replace_schema_metadata({"deepward.cache": _VERSION, "deepward.medium": plan.medium})
     with atomic_file(folder / "index.parquet") as index:
         pq.write_table(table, index, compression="zstd")
 
@@ -241,7 +263,8 @@ def _resume(partial: Path, journal: Path, plan: _Plan) -> dict[str, int]:
             if key not in plan.entries or not text.isdigit():
                 continue
             height, width, offset = plan.entries[key]
-            with memoryview(view) as whole, whole[offset : offset + height * width * 3] as part:
+            end = offset + _bytes(height, width, plan.medium)
+            with memoryview(view) as whole, whole[offset:end] as part:
                 if zlib.crc32(part) == int(text):
                     sums[key] = int(text)
     return sums

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from deepward.domains.cache import PixelCache
 from deepward.domains.manifest import Manifest
 from deepward.errors import DomainError
+from deepward.media import NOUNS
 
-__all__ = ["ImageSet", "load_images", "qualified_group"]
+__all__ = ["ImageSet", "SoundSet", "load_images", "qualified_group"]
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,27 @@ class ImageSet:
     hashes: tuple[str, ...]
     splits: tuple[str, ...]
 
+    @property
+    def medium(self) -> str:
+        """ "image"."""
+        return "image"
+
     def __len__(self) -> int:
         return len(self.paths)
 
     def joined(self, other: "ImageSet") -> "ImageSet":
-        """The pictures of both, these first."""
-        return ImageSet(
+        """The samples of both, these first.
+
+        Raises:
+            DomainError: they are of two media.
+        """
+        if self.medium != other.medium and len(self) and len(other):
+            raise DomainError(
+                f"{NOUNS[self.medium].capitalize()}s of {self.domains[0]} and "
+                f"{NOUNS[other.medium]}s of {other.domains[0]} cannot be learned together: a "
+                "detector is of one medium."
+            )
+        return type(self)(
             pixels=_JoinedPixels(self.pixels, other.pixels),
             labels=np.concatenate([self.labels, other.labels]),
             domains=np.concatenate([self.domains, other.domains]),
@@ -111,7 +127,7 @@ class ImageSet:
             pixels = _CachedPixels(self.pixels.caches, places)
         else:
             pixels = [self.pixels[i] for i in chosen]
-        return ImageSet(
+        return type(self)(
             pixels=pixels,
             labels=self.labels[chosen],
             domains=self.domains[chosen],
@@ -121,6 +137,15 @@ class ImageSet:
             hashes=tuple(self.hashes[i] for i in chosen),
             splits=tuple(self.splits[i] for i in chosen),
         )
+
+
+class SoundSet(ImageSet):
+    """N labelled sounds: `pixels` holds (n,) int16 mono at 16 kHz each, prepared; see `media`."""
+
+    @property
+    def medium(self) -> str:
+        """ "audio"."""
+        return "audio"
 
 
 def qualified_group(domain: str, group: str) -> str:
@@ -142,7 +167,8 @@ def load_images(
         split: "train", "val" or "test"; None for all usable pictures.
 
     Raises:
-        DomainError: the lists don't match, or a cache lacks a picture of its manifest.
+        DomainError: the lists don't match, the domains are of two media, or a cache lacks a
+            sample of its manifest.
     """
     if len(manifests) != len(caches):
         raise DomainError(f"{len(manifests)} manifests cannot go with {len(caches)} caches.")
@@ -164,7 +190,12 @@ def load_images(
         groups += [qualified_group(manifest.domain, group) for group in rows["group"]]
         paths += [f"{manifest.domain}/{path}" for path in rows["path"]]
         splits += rows["split"].tolist()
-    return ImageSet(
+    media = {manifest.medium: manifest.domain for manifest in manifests}
+    if len(media) > 1:
+        named = ", ".join(f"{domain} holds {NOUNS[medium]}s" for medium, domain in media.items())
+        raise DomainError(f"{named}: name domains of one medium.")
+    kind = SoundSet if "audio" in media else ImageSet
+    return kind(
         pixels=_CachedPixels(tuple(caches), tuple(places)),
         labels=np.array(labels, dtype=np.int64),
         domains=np.array(domains, dtype=np.str_),

@@ -12,21 +12,26 @@ README, a LICENSE, and a folder `masks`; any other file is listed as `outside_cl
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deepward.errors import DomainError
 from deepward.intake.walk import FoundFile, escape_path, walk
+from deepward.sounds.containers import SOUND_EXTENSIONS
 
 __all__ = [
     "SPLITS",
     "ListedFile",
     "find_domains",
     "has_declared_splits",
+    "holds_sounds",
     "is_domain",
     "list_files",
     "list_pictures",
+    "medium_of_files",
+    "of_one_medium",
     "other_folders",
 ]
 
@@ -35,6 +40,8 @@ CLASS_FOLDERS: dict[str, int] = {"0_real": 0, "1_fake": 1}
 IMAGE_EXTENSIONS = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif")
 )
+# Of these a domain's medium is told, before any file is opened.
+EXTENSIONS_OF: dict[str, frozenset[str]] = {"image": IMAGE_EXTENSIONS, "audio": SOUND_EXTENSIONS}
 _COMPANION_FILES = re.compile(
     r"metadata\.(csv|jsonl|parquet)|montage\.png|\w+\.json"
     r"|(readme|licen[cs]e|notice|sources)(\.\w+)?",
@@ -126,7 +133,7 @@ def has_declared_splits(folder: Path, allowed: Sequence[Path] = ()) -> bool:
     if not places:
         raise DomainError(
             f"{folder} has no class folder: {_EXPECTED}. "
-            "Pictures without a label cannot be used: put known-real pictures below 0_real."
+            "Files without a label cannot be used: put known-real pictures below 0_real."
         )
     declared = {_split_of(place) for place in places} - {None}
     if declared and any(len(place) == 1 for place in places):
@@ -164,6 +171,39 @@ def list_files(folder: Path, allowed: Sequence[Path] = ()) -> list[ListedFile]:
             _listed(path, FoundFile(top + path, reason="folder_named_like_image"), declared)
         )
     return sorted(found, key=lambda file: escape_path(file.path))
+
+
+def medium_of_files(files: Sequence[ListedFile]) -> str:
+    """The medium of most of a domain's labelled files, as their names end; pictures where equal."""
+    counts = Counter(
+        medium
+        for file in files
+        if file.label is not None and (medium := _medium_of_name(file.path)) is not None
+    )
+    return "audio" if counts["audio"] > counts["image"] else "image"
+
+
+def holds_sounds(folder: Path) -> bool:
+    """Says whether a domain's files are sounds, as far as its own folder tells by their names."""
+    try:
+        return medium_of_files(list_files(folder, [folder.parent])) == "audio"
+    except DomainError:
+        return False
+
+
+def of_one_medium(files: Sequence[ListedFile], medium: str) -> list[ListedFile]:
+    """The files, those of another medium set aside: a domain is of one."""
+    return [
+        replace(file, quarantine="other_medium")
+        if file.quarantine is None and _medium_of_name(file.path) not in (None, medium)
+        else file
+        for file in files
+    ]
+
+
+def _medium_of_name(path: str) -> str | None:
+    ending = os.path.splitext(path)[1].lower()
+    return next((medium for medium, known in EXTENSIONS_OF.items() if ending in known), None)
 
 
 def list_pictures(place: Path) -> list[ListedFile]:

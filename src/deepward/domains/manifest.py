@@ -38,12 +38,18 @@ MANIFEST_SCHEMA = pa.schema(
         ("quantization", pa.string()),  # JPEG only
         ("metadata_bytes", pa.int64()),
         ("bytes", pa.int64()),
-        ("group", pa.string()),  # pictures of one base image share it
+        ("seconds", pa.float64()),  # of a sound, as its file says; this and the next: sounds only
+        ("rate", pa.int64()),  # samples per second in the file
+        ("channels", pa.int64()),
+        ("codec", pa.string()),
+        ("samples", pa.int64()),  # that are judged, at 16 kHz, after preparation
+        ("group", pa.string()),  # what was made of one base image or recording shares it
         ("quarantine", pa.string()),  # see reasons.REASONS; null: usable
         ("notes", pa.string()),  # see reasons.NOTES; space-separated
     ]
 )
 MANIFEST_COLUMNS: tuple[str, ...] = tuple(MANIFEST_SCHEMA.names)
+_SOUND_COLUMNS = ("seconds", "rate", "channels", "codec", "samples")
 _VERSION = "2"
 
 
@@ -57,6 +63,7 @@ class Manifest:
         table: one row per file, sorted by path; the columns are `MANIFEST_COLUMNS`.
         declared_splits: True when the folder itself has train/val/test folders.
         strays: paths in the domain's metadata that fit no file.
+        medium: of its files, "image" or "audio".
     """
 
     domain: str
@@ -64,6 +71,7 @@ class Manifest:
     table: pd.DataFrame
     declared_splits: bool
     strays: tuple[str, ...] = ()
+    medium: str = "image"
 
     def usable(self, split: str | None = None) -> pd.DataFrame:
         """Rows without quarantine, of one split or of all; `label` and sizes are plain int64."""
@@ -72,11 +80,14 @@ class Manifest:
         rows = self.table[self.table["quarantine"].isna()]
         if split is not None:
             rows = rows[rows["split"] == split]
-        plain = dict.fromkeys(("label", "width", "height", "bytes", "metadata_bytes"), "int64")
+        known = ("width", "height", "metadata_bytes")
+        if self.medium == "audio":
+            known = ("rate", "channels", "samples")
+        plain = dict.fromkeys(("label", "bytes", *known), "int64")
         return rows.reset_index(drop=True).astype(plain)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Usable pictures per split and class, and under "quarantined" files per reason."""
+        """Usable files per split and class, and under "quarantined" files per reason."""
         rows = self.usable()
         counts = {}
         for split in SPLITS:
@@ -95,6 +106,8 @@ class Manifest:
     def content_hash(self) -> str:
         """Hash of the table: the version of the data. Independent of where the folder lies."""
         values = _to_arrow(self).to_pydict()
+        if self.medium == "image":  # their versions are those of before there were sounds
+            values = {name: v for name, v in values.items() if name not in _SOUND_COLUMNS}
         return sha256_bytes(canonical_json([self.domain, self.declared_splits, values]).encode())
 
     def write(self, path: Path) -> None:
@@ -124,6 +137,7 @@ class Manifest:
             table=to_pandas(table),
             declared_splits=facts[b"declared_splits"] == b"1",
             strays=tuple(json.loads(facts[b"strays"])),
+            medium=facts.get(b"medium", b"image").decode(),
         )
 
 
@@ -137,12 +151,17 @@ def _to_arrow(manifest: Manifest) -> pa.Table:
             "domain": manifest.domain.encode(errors="backslashreplace"),
             "declared_splits": str(int(manifest.declared_splits)),
             "strays": json.dumps(manifest.strays),
+            "medium": manifest.medium,
         }
     )
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Arrow to pandas with nullable integers, so that a missing size doesn't turn into floats."""
+    for name in _SOUND_COLUMNS:  # files of before there were sounds
+        if name not in table.column_names:
+            field = MANIFEST_SCHEMA.field(name)
+            table = table.append_column(field, pa.nulls(len(table), field.type))
     frame = table.select(list(MANIFEST_COLUMNS)).to_pandas(
         types_mapper=lambda kind: pd.Int64Dtype() if pa.types.is_int64(kind) else None,
         ignore_metadata=True,

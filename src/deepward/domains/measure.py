@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from deepward.domains.writing import write_at
 from deepward.errors import UnreadableImage
 from deepward.files import sha256_bytes
 from deepward.pictures.containers import EXTENSIONS
@@ -127,12 +128,5 @@ def decode_into(task: list[Any]) -> int:
     pixels = np.ascontiguousarray(judged_part(decode_image(content).pixels))
     if pixels.shape != (height, width, 3):
         raise UnreadableImage("changed", "its size changed")
-    descriptor = os.open(data, os.O_WRONLY)
-    try:
-        view = pixels.data.cast("B")
-        while view:  # one call writes 2 GB at most, and less on a full disk
-            written = os.pwrite(descriptor, view, offset)
-            view, offset = view[written:], offset + written
-    finally:
-        os.close(descriptor)
+    write_at(data, pixels, offset)
     return zlib.crc32(pixels.data)

@@ -18,7 +18,13 @@ import PIL
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deepward.domains.layout import ListedFile, has_declared_splits, list_files
+from deepward.domains.layout import (
+    ListedFile,
+    has_declared_splits,
+    list_files,
+    medium_of_files,
+    of_one_medium,
+)
 from deepward.domains.manifest import MANIFEST_SCHEMA, Manifest, to_pandas
 from deepward.domains.measure import (
     MEASURED,
@@ -28,6 +34,7 @@ from deepward.domains.measure import (
     measure_with_landmarks,
 )
 from deepward.domains.metadata import NO_METADATA, FileFacts, Metadata, read_metadata
+from deepward.domains.sounds import SOUND_MEASURED, are_one_recording, measure_sound
 from deepward.domains.splits import Looks, arrange
 from deepward.files import sha256_bytes
 from deepward.intake.memory import Memory
@@ -44,7 +51,7 @@ __all__ = ["scan_domain", "scan_files"]
 # Another decoder may decode differently.
 _LIBRARIES = f"Pillow {PIL.__version__}, OpenCV {cv2.__version__}, NumPy {np.__version__}"
 _Pair = tuple[int, int]
-_REMEMBERED = (*MEASURED, "landmarks")
+_REMEMBERED = (*MEASURED, *SOUND_MEASURED, "landmarks")
 
 
 def scan_domain(
@@ -107,7 +114,11 @@ def scan_files(
     paths = [escape_path(file.path) for file in files]
     listed = [[path, *file.stat, file.quarantine] for path, file in zip(paths, files, strict=True)]
     facts, strays = metadata.assign(paths)
-    function = measure_file if declared else measure_with_landmarks
+    medium = medium_of_files(files)
+    files = of_one_medium(files, medium)
+    function, one = measure_sound, are_one_recording
+    if medium == "image":
+        function, one = measure_file if declared else measure_with_landmarks, are_one_picture
     shaped_by = f"{_LIBRARIES}, {most_pixels()} pixels, {function.__name__} "
     code = code_version("deepward.domains.scan")
     key = sha256_bytes(json.dumps([shaped_by, code, metadata.content_hash, listed]).encode())
@@ -115,20 +126,20 @@ def scan_files(
         if data := memory.whole(name, key):
             progress(Advance(f"scan {name}", len(files), len(files), "file", "nothing changed"))
             table = pq.read_table(pa.BufferReader(data))
-            return Manifest(name, folder, to_pandas(table), declared, tuple(strays))
+            return Manifest(name, folder, to_pandas(table), declared, tuple(strays), medium)
         measured = _measure(name, folder, files, paths, function, memory, workers, progress)
         table = _assemble(files, paths, measured, facts)
         frame = to_pandas(table)
-        looks = Looks.of(frame)
+        looks = Looks.of(frame, medium)
 
         def agreeing(task: str, same: Callable[[list[str]], bool], pairs: list[_Pair]) -> Any:
             return _agreeing(f"{task} {name}", same, pairs, folder, files, workers, progress)
 
         crops: list[_Pair] = []
-        if not declared:
+        if not declared and medium == "image":
             kept = [base64.b64decode(row["landmarks"] or "") for row in measured]
             crops = agreeing("find crops", compare_files, crop_candidates(kept))
-        disputed = agreeing("check labels", are_one_picture, looks.across_labels(frame))
+        disputed = agreeing("check labels", one, looks.across_labels(frame))
         groups = [group for _, group in facts]
         frame = arrange(frame, looks, declared, groups, crops, disputed)
         table = pa.Table.from_pandas(frame, schema=MANIFEST_SCHEMA, preserve_index=False)
@@ -137,7 +148,7 @@ def scan_files(
             pq.write_table(table, written, compression="zstd")
             memory.keep_whole(name, key, written.getvalue().to_pybytes())
         memory.forget(set(paths))
-    return Manifest(name, folder, to_pandas(table), declared, tuple(strays))
+    return Manifest(name, folder, to_pandas(table), declared, tuple(strays), medium)
 
 
 def _measure(
@@ -157,7 +168,8 @@ def _measure(
     measured: list[dict[str, Any] | None] = []
     for path, file in pairs:
         if file.quarantine is not None:
-            row = dict.fromkeys(_REMEMBERED) | {"quarantine": file.quarantine}
+            row: dict[str, Any] = dict.fromkeys(_REMEMBERED)
+            row["quarantine"] = file.quarantine
             measured.append(row | {"bytes": file.stat[0]} if file.stat[2] else row)
         else:
             measured.append(known.get(path))
@@ -213,7 +225,9 @@ def _assemble(
     measured: list[dict[str, Any]],
     facts: list[FileFacts],
 ) -> pa.Table:
-    columns: dict[str, list[Any]] = {name: [row[name] for row in measured] for name in MEASURED}
+    columns: dict[str, list[Any]] = {
+        name: [row.get(name) for row in measured] for name in (*MEASURED, *SOUND_MEASURED)
+    }
     columns["path"] = paths
     columns["label"] = [file.label for file in files]
     columns["split"] = [file.split if file.label is not None else None for file in files]

@@ -32,6 +32,7 @@ from scipy.sparse.csgraph import connected_components
 from deepward.domains.layout import SPLITS
 from deepward.files import sha256_bytes
 from deepward.pictures.hashes import near_pairs, read_hashes
+from deepward.sounds.copies import near_sounds
 
 __all__ = ["SPLIT_SHARES", "Looks", "arrange", "split_of_group"]
 
@@ -70,12 +71,13 @@ class Looks:
     count: int
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> "Looks":
+    def of(cls, rows: pd.DataFrame, medium: str = "image") -> "Looks":
         """Compares the rows by `perceptual_hash`; quarantined ones are left out."""
         good = np.flatnonzero(rows["quarantine"].isna().to_numpy())
         hashes = read_hashes(rows["perceptual_hash"].iloc[good].tolist())
         looks, look_of = np.unique(hashes, axis=0, return_inverse=True)
-        return cls(good, look_of.reshape(-1), near_pairs(looks), len(looks))
+        near = near_sounds if medium == "audio" else near_pairs
+        return cls(good, look_of.reshape(-1), near(looks), len(looks))
 
     def across_labels(self, rows: pd.DataFrame) -> list[tuple[int, int]]:
         """Pairs of rows (real, fake) that look alike; few for each, as looks may be very common."""

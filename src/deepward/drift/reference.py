@@ -147,7 +147,7 @@ def build_reference(
     Raises:
         DriftError: there are fewer than 20 pictures.
     """
-    from deepward.pictures.launder import LaunderedImages
+    from deepward.media import Laundered
 
     chosen = _evenly(known.domains, known.labels, MOST)
     if len(chosen) < FEWEST:
@@ -162,7 +162,7 @@ def build_reference(
         detector.decision.threshold,
         np.asarray(known.domains[chosen], np.str_),
         judged(detector, pixels, progress),
-        judged(detector, LaunderedImages(pixels), progress),
+        judged(detector, Laundered(pixels), progress),
     )
 
 

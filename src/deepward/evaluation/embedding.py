@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepward.evaluation.montage import evidence_overlay, thumbnail
 from deepward.evaluation.style import INK
+from deepward.media import as_picture
 
 __all__ = ["data_url", "inline_svg", "relative_path", "rows_of", "tile"]
 
@@ -26,7 +27,8 @@ def data_url(picture: bytes, kind: str = "image/jpeg") -> str:
 
 def tile(image: NDArray[np.uint8], evidence: NDArray[np.float32] | None = None) -> str:
     """Small encoded copy of a picture, or of its evidence map, as an address."""
-    shown = image if evidence is None else evidence_overlay(image, evidence)
+    seen = as_picture(image)
+    shown = seen if evidence is None else evidence_overlay(seen, evidence)
     return data_url(thumbnail(shown))
 
 

@@ -16,10 +16,10 @@ from deepward.evaluation.domain_metrics import (
     UNKNOWN_TECHNIQUE,
     DomainMetrics,
 )
+from deepward.media import NOUNS, UNITS, Laundered, laundered_size, only_medium, size_of
 from deepward.metrics.binary import binary_metrics
 from deepward.metrics.intervals import Estimate, share
 from deepward.metrics.ranking import paired_auc_difference, ranking_metrics
-from deepward.pictures.launder import LaunderedImages, laundered_size
 from deepward.progress import Advance, Progress, no_progress
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluated", "Scorer", "Side", "evaluate_detector"]
 
-Image = NDArray[np.uint8]
+Sample = NDArray[Any]
 
 
 class Scored(Protocol):
@@ -52,7 +52,7 @@ class Scorer(Protocol):
     @property
     def minimum_size(self) -> int: ...
     def predict(
-        self, images: Sequence[Image], batch_size: int = ..., progress: Progress = ...
+        self, images: Sequence[Sample], batch_size: int = ..., progress: Progress = ...
     ) -> Scored: ...
 
 
@@ -60,7 +60,7 @@ class Evaluated(Protocol):
     """Labelled pictures, as `deepward.domains.ImageSet` holds them."""
 
     @property
-    def pixels(self) -> Sequence[Image]: ...
+    def pixels(self) -> Sequence[Sample]: ...
     @property
     def labels(self) -> NDArray[np.int64]: ...
     @property
@@ -92,20 +92,22 @@ def evaluate_detector(
     Raises:
         EvaluationError: when there is no picture that the detector can score.
     """
-    sizes = [min(image.shape[:2]) for image in data.pixels]
+    sizes = [size_of(sample) for sample in data.pixels]
     large = np.flatnonzero(np.asarray(sizes) >= detector.minimum_size)
     if len(large) == 0:
+        medium = only_medium(data.pixels) or "image"
+        noun, unit = NOUNS[medium], UNITS[medium]
         raise EvaluationError(
-            f"Domain {domain}, split {split}, has {len(data)} pictures, none of at least"
-            f" {detector.minimum_size} px: there is nothing to evaluate."
+            f"Domain {domain}, split {split}, has {len(data)} {noun}s, none of at least"
+            f" {detector.minimum_size} {unit}: there is nothing to evaluate."
         )
     scored = data.subset(large)
     clean = detector.predict(scored.pixels, progress=_named(progress, f"scoring {domain}"))
-    sizes = [min(laundered_size(image)) for image in scored.pixels]
+    sizes = [laundered_size(sample) for sample in scored.pixels]
     kept = np.flatnonzero(np.asarray(sizes) >= detector.minimum_size)
     again = None
     if len(kept):
-        pictures = LaunderedImages(scored.subset(kept).pixels)
+        pictures = Laundered(scored.subset(kept).pixels)
         named = _named(progress, f"scoring {domain}, laundered")
         again = detector.predict(pictures, progress=named)
 

@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 
 from deepward.errors import EvaluationError
 from deepward.evaluation.style import FAKE, REAL
+from deepward.media import as_picture
 from deepward.pictures.sheets import Strip, draw_sheet
 
 __all__ = ["EXTREMES", "evidence_overlay", "pick_extremes", "sample_montage", "thumbnail"]
@@ -65,7 +66,7 @@ def sample_montage(
     """JPEG of a domain's first, last and evenly spaced pictures: reals framed blue, fakes orange.
 
     Args:
-        images: HWC uint8 RGB of any size; only the ones shown are read.
+        images: HWC uint8 RGB of any size, or sounds; only the ones shown are read.
         labels: 0 real, 1 fake, one per picture.
         columns: pictures in a row.
         rows_per_class: rows of each class.
@@ -83,7 +84,7 @@ def sample_montage(
         if len(members):
             room = min(len(members), columns * rows_per_class)
             chosen = members[np.linspace(0, len(members) - 1, room).round().astype(np.int64)]
-            shown = [images[int(index)] for index in chosen]
+            shown = [as_picture(images[int(index)]) for index in chosen]
             strips.append(Strip(f"{name} ({len(members)} in all)", shown, color))
     sheet = draw_sheet(strips, across=columns, tile=TILE)
     for quality in (85, 75, 60, 45, 30):

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deepward.detectors import (
-    CONTROL,
+    CONTROLS,
     MEMBERS,
     Budget,
     Descriptions,
@@ -28,6 +28,7 @@ from deepward.errors import TrainingError, UsageError
 from deepward.learning.assemble import assemble, can_be_weighed
 from deepward.learning.continual.strategy import Strategy
 from deepward.learning.domain_adversarial import check_reversal
+from deepward.media import NOUNS, only_medium
 from deepward.metrics.thresholds import fewest_reals
 from deepward.pictures.augment import AugmentConfig, augment
 from deepward.progress import Progress, no_progress
@@ -103,7 +104,7 @@ def train_detector(
         TrainingError: a class is missing, or there are too few reals for the rate.
     """
     begun = time.monotonic()
-    recipe = find_recipe(config.detector)
+    recipe = find_recipe(config.detector, train.medium)
     if config.reversal:
         check_reversal(config.reversal)
         recipe = with_reversal(recipe, config.reversal)
@@ -120,7 +121,8 @@ def train_detector(
         descriptions=descriptions or Descriptions.temporary(),
         strategy=strategy,
     )
-    control = MEMBERS[CONTROL.kind][1].fit(CONTROL, stage, no_progress)
+    control = CONTROLS[recipe.medium]
+    judged_by = MEMBERS[control.kind][1].fit(control, stage, no_progress)
     fitted: dict[str, Member] = {}
     waiting = sorted(recipe.members, key=lambda member: member.share > 0)  # closed forms first
     for number, member in enumerate(waiting):
@@ -135,7 +137,7 @@ def train_detector(
     return assemble(
         recipe,
         {member.name: fitted[member.name] for member in recipe.members},
-        control,
+        judged_by,
         false_positive_rate=config.false_positive_rate,
         lineage=lineage_of(config, train, val) | curves_of(fitted),
         familiarity=familiarity_of(fitted, train, val, config.seed),
@@ -145,7 +147,12 @@ def train_detector(
 def update_detector(
     detector: Detector, stage: Stage, *, progress: Progress = no_progress
 ) -> Detector:
-    """One more stage: every member learns it and keeps what it knew; the threshold moves too."""
+    """One more stage: every member learns it and keeps what it knew; the threshold moves too.
+
+    Raises:
+        UsageError: the samples are of another medium than the detector.
+    """
+    _check_medium(detector, stage.train.pixels, stage.val.pixels)
     return _learned_on(
         detector,
         {name: member.update(stage, progress) for name, member in detector.members.items()},
@@ -166,7 +173,11 @@ def adapt_detector(
         support: K samples, of both classes or one: the bank's reals stand in for missing ones.
         stage: seed, device and budget; its own samples are not looked at.
         progress: told of each part of the work.
+
+    Raises:
+        UsageError: the samples are of another medium than the detector.
     """
+    _check_medium(detector, support.pixels)
     return _learned_on(
         detector,
         {name: m.adapt(support, stage, progress) for name, m in detector.members.items()},
@@ -190,6 +201,16 @@ def forget_domain(detector: Detector, domain: str) -> Detector:
         left,
         f"forgot {domain}",
     )
+
+
+def _check_medium(detector: Detector, *samples: Sequence[Any]) -> None:
+    for some in samples:
+        given = only_medium(some)
+        if given not in (None, detector.medium):
+            raise UsageError(
+                f"The detector judges {NOUNS[detector.medium]}s and cannot learn from "
+                f"{NOUNS[str(given)]}s: name one that was trained on {NOUNS[str(given)]}s."
+            )
 
 
 def _learned_on(
@@ -237,7 +258,7 @@ def familiarity_of(
     members: Mapping[str, Member], train: ImageSet, val: ImageSet, seed: int
 ) -> Familiarity | None:
     """What the training data looks like, where no member knows it by itself."""
-    some = [val.pixels[i] for i in range(min(1, len(val)))]
+    some = [train.pixels[0]]
     if any(member.judge(some).unfamiliarity is not None for member in members.values()):
         return None
     return _cloud(train, val, seed)
@@ -259,13 +280,14 @@ def check_training(train: ImageSet, val: ImageSet, rate: float) -> None:
         TrainingError: no training pictures, no fakes, or too few reals for the rate.
     """
     if not len(train):
-        raise TrainingError("There are no training pictures.")
+        raise TrainingError(f"There are no training {NOUNS[train.medium]}s.")
     reals, fakes = (int((train.labels == k).sum() + (val.labels == k).sum()) for k in (0, 1))
+    noun = NOUNS[train.medium]
     if reals < fewest_reals(rate) or fakes < 1:
         raise TrainingError(
-            f"There are {reals} real and {fakes} fake pictures to learn from; a threshold for a "
+            f"There are {reals} real and {fakes} fake {noun}s to learn from; a threshold for a "
             f"false-positive rate of {rate:g} needs at least {fewest_reals(rate)} real and 1 fake. "
-            "Give more pictures or a higher rate."
+            f"Give more {noun}s or a higher rate."
         )
 
 

@@ -4,9 +4,6 @@ Much of what a detector finds is the processing history of the files rather than
 Both classes pass through the same steps here, and every AUC is quoted with and without them.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import overload
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +11,7 @@ from numpy.typing import NDArray
 from deepward.errors import EvaluationError
 from deepward.pictures.recompress import recompress
 
-__all__ = ["LaunderedImages", "launder"]
+__all__ = ["launder", "laundered_size"]
 
 SCALE = 0.5
 QUALITY = 75
@@ -50,25 +47,3 @@ def laundered_size(image: Image) -> tuple[int, int]:
     """Height and width that `launder` will give."""
     height, width = image.shape[:2]
     return max(1, round(height * SCALE)), max(1, round(width * SCALE))
-
-
-class LaunderedImages(Sequence[Image]):
-    """Laundered view of pictures: each is laundered when it is asked for, none is kept."""
-
-    def __init__(self, images: Sequence[Image]) -> None:
-        self._images = images
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    @overload
-    def __getitem__(self, index: int) -> Image: ...
-    @overload
-    def __getitem__(self, index: slice) -> "LaunderedImages": ...
-    def __getitem__(self, index: int | slice) -> "Image | LaunderedImages":
-        if isinstance(index, slice):
-            return LaunderedImages(self._images[index])
-        return launder(self._images[index])
-
-    def __iter__(self) -> Iterator[Image]:
-        return (launder(image) for image in self._images)

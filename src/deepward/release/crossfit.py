@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from deepward.detectors import Detector
 from deepward.domains import ImageSet
-from deepward.pictures.launder import LaunderedImages
+from deepward.media import Laundered
 
 __all__ = ["FEW", "cross_fitted"]
 
@@ -54,5 +54,5 @@ def _unseen(detector: Detector, data: ImageSet, *, twin: bool) -> NDArray[np.flo
     mine = np.flatnonzero(np.isin(unseen.domains, data.domains) & (unseen.twin == twin))
     known = dict(zip(unseen.keys[mine].tolist(), unseen.logits[mine].tolist(), strict=True))
     left_out = np.array([known.get(key, np.nan) for key in data.hashes])
-    whole = detector.predict(LaunderedImages(data.pixels) if twin else data.pixels).logit
+    whole = detector.predict(Laundered(data.pixels) if twin else data.pixels).logit
     return np.asarray(expit(np.where(np.isnan(left_out), whole, left_out)))

@@ -4,7 +4,7 @@ from deepward.scoring.explaining import explain_picture
 from deepward.scoring.paths import expand_paths
 from deepward.scoring.reading import SECONDS
 from deepward.scoring.requests import SentPicture, score_sent
-from deepward.scoring.verdicts import VERDICTS, Verdict, score_paths
+from deepward.scoring.verdicts import VERDICTS, Verdict, score_media, score_paths
 
 __all__ = [
     "SECONDS",
@@ -13,6 +13,7 @@ __all__ = [
     "Verdict",
     "expand_paths",
     "explain_picture",
+    "score_media",
     "score_paths",
     "score_sent",
 ]

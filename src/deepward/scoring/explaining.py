@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepward.files import printable
+from deepward.media import NOUNS, as_picture
 from deepward.scoring.reading import read_pictures
 from deepward.scoring.verdicts import Verdict, judge
 
@@ -27,13 +28,13 @@ def explain_picture(detector: "Detector", path: Path) -> tuple[Verdict, bytes | 
     Returns:
         the verdict, and a PNG; None in its place where the verdict is "not applicable".
     """
-    with closing(read_pictures([path], detector.minimum_size)) as readings:
+    with closing(read_pictures([path], detector.minimum_size, medium=detector.medium)) as readings:
         _, reading = next(readings)
     verdict = judge(detector, [(path, reading)])[0]
     if reading.pixels is None:
         return verdict, None
     evidence = detector.evidence(reading.pixels)
-    return verdict, _draw(reading.pixels, evidence, verdict, detector)
+    return verdict, _draw(as_picture(reading.pixels), evidence, verdict, detector)
 
 
 def _draw(
@@ -53,7 +54,8 @@ def _draw(
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     left.imshow(shown)
-    left.set_title("the picture", fontsize=10)
+    noun = NOUNS[detector.medium]
+    left.set_title(f"the {noun}" + _axes_of(detector.medium), fontsize=10)
     right.imshow(shown)
     # 0.5 is neutral: where nothing speaks for either, the picture stays visible.
     opacity = np.clip(1.4 * np.abs(heat_map - 0.5), 0, 0.7)
@@ -82,6 +84,10 @@ def _draw(
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(buffer, format="png", metadata={"Software": "deepward explain"})
     return buffer.getvalue()
+
+
+def _axes_of(medium: str) -> str:
+    return "" if medium == "image" else ", 0 to 8 kHz upwards, time to the right"
 
 
 def _shrunk(array: NDArray[Any]) -> NDArray[Any]:

@@ -1,8 +1,9 @@
 """Verdicts in the order of the files, while the next pictures are decoded."""
 
 import math
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+import os
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from deepward.progress import Advance, Progress, no_progress
 from deepward.scoring.reading import SECONDS, Reading, read_pictures
+from deepward.sounds.containers import named_like
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector, Finding
 
-__all__ = ["VERDICTS", "Trace", "Verdict", "judge", "score_paths"]
+__all__ = ["VERDICTS", "Trace", "Verdict", "judge", "score_media", "score_paths"]
 
 VERDICTS = ("real", "fake", "inconclusive", "not applicable")
 
@@ -98,7 +100,9 @@ def score_paths(
     done = shown = 0
     judged: dict[int, Verdict] = {}
     progress(Advance("Scoring", 0, len(paths), "file"))
-    readings = read_pictures(paths, detector.minimum_size, workers=workers, seconds=seconds)
+    readings = read_pictures(
+        paths, detector.minimum_size, medium=detector.medium, workers=workers, seconds=seconds
+    )
     with closing(readings):
         for batch in _batches(readings, batch_size):
             named = [(paths[number], reading) for number, reading in batch]
@@ -109,6 +113,45 @@ def score_paths(
                 yield judged.pop(shown)
                 shown += 1
             progress(Advance("Scoring", done, len(paths), "file"))
+
+
+def score_media(
+    detectors: "Mapping[str, Detector]",
+    paths: Sequence[Path],
+    *,
+    seconds: float = SECONDS,
+    trace: bool = False,
+    progress: Progress = no_progress,
+) -> "Generator[tuple[Detector, Verdict], None, None]":
+    """`score_paths` with a detector per medium; each verdict comes with the one that gave it.
+
+    Args:
+        detectors: by medium, one at least.
+        paths: a name that ends like a sound's goes to the detector of sounds, any other to that of
+            pictures; where there is only one detector, it gets them all.
+        seconds, trace, progress: as for `score_paths`.
+    """
+    usual = "image" if "image" in detectors else next(iter(detectors))
+    media = [
+        "audio" if "audio" in detectors and named_like(os.fspath(path)) else usual for path in paths
+    ]
+    with ExitStack() as running:
+        scored = {
+            medium: running.enter_context(
+                closing(
+                    score_paths(
+                        detectors[medium],
+                        [path for path, kind in zip(paths, media, strict=True) if kind == medium],
+                        seconds=seconds,
+                        trace=trace,
+                        progress=progress,
+                    )
+                )
+            )
+            for medium in sorted(set(media))
+        }
+        for medium in media:
+            yield detectors[medium], next(scored[medium])
 
 
 def judge(
@@ -137,7 +180,7 @@ def judge(
             verdicts.append(verdict)
             continue
         finding, kept = next(findings)
-        name, reason = "inconclusive", "the detector came to no number for this picture"
+        name, reason = "inconclusive", "the detector came to no number for this file"
         numbers: tuple[float | None, float | None] = (None, None)
         if math.isfinite(finding.probability) and math.isfinite(finding.unfamiliarity):
             name, reason = decide(finding, detector.decision)

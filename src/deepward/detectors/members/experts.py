@@ -22,7 +22,7 @@ from deepward.detectors.protocol import Judgement, Member, Samples, Stage, Unsee
 from deepward.errors import UsageError
 from deepward.learning.experts.clusters import ClusterConfig, cluster_samples
 from deepward.learning.experts.folds import Folds, cluster_folds, random_folds
-from deepward.pictures.launder import LaunderedImages
+from deepward.media import Laundered
 from deepward.progress import Progress
 
 __all__ = [
@@ -281,7 +281,7 @@ def judged_unseen(member: Member, samples: Samples) -> Unseen:
     """What a member says of samples that it has not seen, as they are and laundered."""
     parts = []
     for twin in (False, True):
-        said = member.judge(LaunderedImages(samples.pixels) if twin else samples.pixels)
+        said = member.judge(Laundered(samples.pixels) if twin else samples.pixels)
         near = np.full(len(samples), "")
         if said.nearest is not None:
             near = np.array(said.domains, np.str_)[said.nearest]

@@ -23,7 +23,7 @@ from deepward.detectors.protocol import Judgement, Samples, Stage, Unseen
 from deepward.errors import CannotUnlearn
 from deepward.learning.continual.exemplars import Exemplars, JoinedSamples
 from deepward.learning.continual.keeping import Consolidation
-from deepward.pictures.launder import LaunderedImages
+from deepward.media import Laundered
 from deepward.progress import Progress
 
 __all__ = ["NetworkMember"]
@@ -178,7 +178,7 @@ class NetworkMember:
     @cached_property
     def _unseen(self) -> Unseen | None:
         parts = [
-            (samples, twin, self.network.logits(LaunderedImages(pixels) if twin else pixels))
+            (samples, twin, self.network.logits(Laundered(pixels) if twin else pixels))
             for samples in (*self.held, self._remembered)
             if len(samples)
             for pixels in (samples.pixels,)

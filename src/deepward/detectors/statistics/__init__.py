@@ -7,6 +7,12 @@ from deepward.detectors.statistics.cooccurrence import Cooccurrence
 from deepward.detectors.statistics.encoder import Backbone, Encoder
 from deepward.detectors.statistics.inconsistency import Inconsistency
 from deepward.detectors.statistics.patches import Patches
+from deepward.detectors.statistics.sound.cooccurrence import SoundCooccurrence
+from deepward.detectors.statistics.sound.form import SoundForm
+from deepward.detectors.statistics.sound.lfcc import Lfcc
+from deepward.detectors.statistics.sound.phase import Phase
+from deepward.detectors.statistics.sound.source import Source
+from deepward.detectors.statistics.sound.spectra import LogSpectrum, Modulation
 from deepward.detectors.statistics.spectrum import Spectrum
 from deepward.detectors.statistics.thumbnail import Thumbnail
 from deepward.errors import UsageError
@@ -20,6 +26,14 @@ STATISTICS: dict[str, Callable[[], Statistic]] = {
     "patches": Patches,
     "spectrum": Spectrum,
     "thumbnail": Thumbnail,
+    # of sounds
+    "lfcc": Lfcc,
+    "log_spectrum": LogSpectrum,
+    "modulation": Modulation,
+    "phase": Phase,
+    "sound_cooccurrence": SoundCooccurrence,
+    "sound_form": SoundForm,
+    "source": Source,
 }
 
 

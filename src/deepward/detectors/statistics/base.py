@@ -20,12 +20,14 @@ class Statistic:
 
     Attributes:
         name: under which recipes ask for it.
+        medium: of what it describes, "image" or "audio".
         version: changes whenever the same sample would be described otherwise; cached descriptions
             are kept under it.
         device: where `describe` computes, for those that have a network.
     """
 
     name: ClassVar[str]
+    medium: ClassVar[str] = "image"
     version: str
     device: str = "cpu"
 

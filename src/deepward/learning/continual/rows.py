@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepward.media import Laundered, laundered_size, size_of
 from deepward.metrics.binary import binary_metrics
 from deepward.metrics.continual import ContinualSummary, summarize_stages
-from deepward.pictures.launder import LaunderedImages, laundered_size
 from deepward.progress import Advance, Progress, no_progress
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def measure_stage(
     found = {}
     for done, (name, data) in enumerate(tests.items()):
         progress(Advance("measuring the stage", done, len(tests), "domain", name))
-        sizes = np.array([min(image.shape[:2]) for image in data.pixels], np.int64)
+        sizes = np.array([size_of(sample) for sample in data.pixels], np.int64)
         large = data.subset(np.flatnonzero(sizes >= detector.minimum_size))
         if len(large):
             found[name] = _cell(detector, large, laundered, seed)
@@ -115,10 +115,10 @@ def _cell(detector: "Detector", data: "ImageSet", laundered: bool, seed: int) ->
     flat = binary_metrics(data.labels, said, threshold, data.groups, resamples=RESAMPLES, seed=seed)
     again: float | None = None
     if laundered and flat["auc"].value is not None:
-        sizes = np.array([min(laundered_size(image)) for image in data.pixels])
+        sizes = np.array([laundered_size(sample) for sample in data.pixels])
         left = data.subset(np.flatnonzero(sizes >= detector.minimum_size))
         if len(set(left.labels.tolist())) == 2:
-            worse = detector.predict(LaunderedImages(left.pixels)).probability
+            worse = detector.predict(Laundered(left.pixels)).probability
             again = binary_metrics(left.labels, worse, threshold, resamples=2)["auc"].value
     real = flat["recall_real"].value
     return Cell(

@@ -14,7 +14,7 @@ from deepward.domains import ImageSet
 from deepward.errors import DomainError
 from deepward.learning.meta.closed_form import auc
 from deepward.learning.training import adapt_detector
-from deepward.pictures.launder import LaunderedImages
+from deepward.media import Laundered
 from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["Curve", "Kept", "Rung", "climb", "draw_support", "kept_knowledge", "mean_interval"]
@@ -173,7 +173,7 @@ def mean_interval(values: Sequence[float]) -> Curve:
 
 def _measured(parent: Detector, adapted: Detector, test: ImageSet) -> dict[str, float | None]:
     clean = adapted.predict(test.pixels)
-    washed = adapted.predict(LaunderedImages(test.pixels))
+    washed = adapted.predict(Laundered(test.pixels))
     called = clean.probability > adapted.decision.threshold
     found: dict[str, float | None] = {
         "clean": auc(clean.logit, test.labels),

@@ -1,0 +1,114 @@
+"""What all media share: of which a sample is, how large it is, and what laundering makes of it.
+
+A sample is an array, and its form says its medium: a picture is (H, W, 3) uint8, a sound (N,) int16
+at 16 kHz as `deepward.sounds.prepare` leaves it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+from numpy.typing import NDArray
+
+__all__ = [
+    "MEDIA",
+    "MINIMUM",
+    "NOUNS",
+    "UNITS",
+    "Laundered",
+    "as_picture",
+    "launder",
+    "laundered_size",
+    "medium_of",
+    "only_medium",
+    "size_of",
+    "twins_of",
+]
+
+Sample = NDArray[Any]
+
+MEDIA: tuple[str, ...] = ("image", "audio")
+NOUNS: dict[str, str] = {"image": "picture", "audio": "sound"}  # as people are told of them
+UNITS: dict[str, str] = {"image": "px", "audio": "samples"}  # of `size_of`
+# The least that can be judged: pixels along the shorter side, samples.
+MINIMUM: dict[str, int] = {"image": 48, "audio": 8_000}
+
+
+def medium_of(sample: Sample) -> str:
+    """ "image" or "audio"."""
+    return "audio" if sample.ndim == 1 else "image"
+
+
+def size_of(sample: Sample) -> int:
+    """Pixels along a picture's shorter side; samples of a sound."""
+    return len(sample) if sample.ndim == 1 else min(sample.shape[:2])
+
+
+def launder(sample: Sample, way: str = "") -> Sample:
+    """What is left after a way around the web; see the `launder` modules of each medium."""
+    # Imported here: what only asks for a medium's name need not load the codecs.
+    if medium_of(sample) == "audio":
+        from deepward.sounds.launder import launder_sound
+
+        return launder_sound(sample, way or None)
+    from deepward.pictures import launder as pictures
+
+    return pictures.launder(sample)
+
+
+def laundered_size(sample: Sample) -> int:
+    """`size_of` what `launder` will give, told without doing it."""
+    if medium_of(sample) == "audio":
+        return len(sample)
+    from deepward.pictures import launder as pictures
+
+    return min(pictures.laundered_size(sample))
+
+
+def twins_of(samples: Sequence[Sample]) -> "list[Laundered]":
+    """The laundered views that are learned from beside the samples: sounds have one per codec."""
+    if only_medium(samples) != "audio":
+        return [Laundered(samples)]
+    from deepward.sounds.launder import CODECS
+
+    return [Laundered(samples, codec) for codec in CODECS]
+
+
+def as_picture(sample: Sample) -> Sample:
+    """(H, W, 3) uint8 RGB of any sample: a sound is shown as its spectrogram."""
+    if medium_of(sample) == "image":
+        return sample
+    from deepward.sounds.spectrogram import draw_spectrogram
+
+    return draw_spectrogram(sample)
+
+
+class Laundered(Sequence[Sample]):
+    """Laundered view of samples: each is laundered when it is asked for, none is kept.
+
+    Args:
+        samples: of one medium.
+        way: of those that the medium has; "": the usual one of each sample.
+    """
+
+    def __init__(self, samples: Sequence[Sample], way: str = "") -> None:
+        self._samples, self._way = samples, way
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Laundered": ...
+    def __getitem__(self, index: int | slice) -> "Sample | Laundered":
+        if isinstance(index, slice):
+            return Laundered(self._samples[index], self._way)
+        return launder(self._samples[index], self._way)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (launder(sample, self._way) for sample in self._samples)
+
+
+def only_medium(samples: Sequence[Sample]) -> str | None:
+    """The medium of all samples, by the first; None where there are none."""
+    return medium_of(samples[0]) if len(samples) else None

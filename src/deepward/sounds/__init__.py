@@ -1,0 +1,1 @@
+"""Sounds: decoding, preparation, laundering, and what tells copies of a recording."""
