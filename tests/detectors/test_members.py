@@ -1,6 +1,7 @@
 """Properties of the members: networks, closed-form heads, crops, verdicts."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,9 +68,11 @@ def test_inconsistency_sees_a_changed_part_and_not_what_was_done_to_the_whole() 
 def test_statistics_of_small_flat_and_long_pictures_are_finite(shape: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     pictures = [noise, np.full((*shape, 3), 255, np.uint8)]
+    sounds = [np.random.default_rng(0).normal(0, 0.1, 4000).astype(np.float32)] * 2
     for name in STATISTICS:
-        statistic = build_statistic(name).prepared(pictures, 0)
-        rows = statistic.describe(pictures)
+        samples: list[Any] = sounds if build_statistic(name).medium == "audio" else pictures
+        statistic = build_statistic(name).prepared(samples, 0)
+        rows = statistic.describe(samples)
         assert rows.shape[0] == 2 and np.isfinite(rows).all(), name
         parts = statistic.parts(rows.shape[1])
         assert sum(map(sum, parts)) == rows.shape[1], name

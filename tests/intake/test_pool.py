@@ -171,8 +171,9 @@ def test_nothing_is_left_running(way):
 def test_workers_end_with_the_process_that_started_them(tmp_path, end):
     """Also in the midst of a task, and without the main module being imported again."""
     code = """
-        import sys
+        import signal, sys
         from deepward.intake.pool import run_tasks
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
         print("begun", flush=True)
         where = sys.argv[1]
         task = f"open({where!r} + str(__import__('os').getpid()), 'w').close()"
