@@ -1,5 +1,6 @@
 """The detector file: what is written is what is read, and nothing damaged is used."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from deepward.detectors import Detector, load_detector, save_detector
 from deepward.errors import DetectorFileError
+from deepward.files import canonical_json
 from deepward.learning import TrainingConfig, train_detector
 from tests.drawn import striped_images
 
@@ -62,6 +64,40 @@ def test_a_newer_format_is_refused_before_anything_else(folder: Path) -> None:
     (folder / "detector.json").write_text(json.dumps(card))
     with pytest.raises(DetectorFileError, match="format 99"):
         load_detector(folder)
+
+
+def test_a_file_of_format_2_judges_as_it_did(tmp_path: Path) -> None:
+    recipe = {"members": [{"kind": "process", "name": "p", "statistics": ["spectrum"], "level": 0}]}
+    (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
+    config = TrainingConfig(detector=str(tmp_path / "recipe.yaml"))
+    detector = train_detector(config, striped_images(24), striped_images(40, seed=1))
+    folder = tmp_path / "old"
+    save_detector(detector, folder)
+    as_format_2(folder)
+    images = striped_images(6, seed=2).pixels
+    before, after = detector.predict(images), load_detector(folder).predict(images)
+    for name, logits in before.members.items():
+        np.testing.assert_allclose(after.members[name], logits, atol=1e-9)
+    np.testing.assert_allclose(after.unfamiliarity, before.unfamiliarity, atol=1e-9)
+    save_detector(load_detector(folder), tmp_path / "new")  # what it was made of is told now
+    assert load_detector(tmp_path / "new").config.as_dict()["members"][0]["level"] == 0.0
+
+
+def as_format_2(folder: Path) -> None:
+    """Leaves out what a file of format 3 tells beyond one of format 2."""
+    from safetensors.numpy import load_file, save_file
+
+    weights = folder / "model.safetensors"
+    tensors = {k: v for k, v in load_file(weights).items() if not k.endswith("alphas")}
+    save_file(tensors, weights)
+    card = json.loads((folder / "detector.json").read_text())
+    card["format"] = 2
+    del card["combination"]["levels"], card["sha256"]
+    for member in (*card["config"]["members"], card["control"]):
+        del member["level"]
+    card["weights_sha256"]["model"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    card["sha256"] = hashlib.sha256(canonical_json(card).encode()).hexdigest()
+    (folder / "detector.json").write_text(json.dumps(card))
 
 
 @pytest.mark.parametrize("missing", ["model.safetensors", "detector.json"])

@@ -106,10 +106,9 @@ def load_detector(
         for name, data in files.items():
             for key, tensor in load(data).items():
                 tensors[_whole_name(name, key)] = tensor
-        config = DetectorConfig.from_dict(card["config"])
-        (control,) = DetectorConfig.from_dict(
-            {"members": [card.get("control", _FIRST_CONTROL)]}
-        ).members
+        config = DetectorConfig.from_dict(_as_made(card, card["config"]))
+        kept = {"members": [card.get("control", _FIRST_CONTROL)]}
+        (control,) = DetectorConfig.from_dict(_as_made(card, kept)).members
         members = {
             member.name: MEMBERS[member.kind][1].restore(
                 member, _below(tensors, f"members.{member.name}."), device, known
@@ -186,6 +185,15 @@ def _read_checked(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
                 f"{path} is damaged: its hash is not the one in detector.json. {_AGAIN}"
             )
     return card, files
+
+
+def _as_made(card: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe, with what heads were before their settings told it: to judge as it did then."""
+    members = [dict(member) for member in config["members"]]
+    for member in members:
+        if int(card["format"]) < 3 and member.get("kind") == "process":
+            member.setdefault("level", 0.0)
+    return {**config, "members": members}
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """Heads as they follow from a bank and its families: fitted, heard, and judged unseen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -56,12 +56,14 @@ class FittedHeads:
         """How each head looks, weighs its rows and is heard, and what is familiar."""
         if self.stored is not None and self.stored.alphas is not None:
             return self.stored
+        alphas = np.zeros((len(self.names), len(self.bank)))
+        for row, fit in zip(alphas, self.fits, strict=True):
+            row[fit.head.chosen] = fit.head.alpha
+        if self.stored is not None:  # of an older file: heard as it was calibrated
+            return replace(self.stored, alphas=alphas)
         voices = tuple(_voice_of(self.bank, fit.weighed) for fit in self.fits)
         left = np.min([fit.left for fit in self.fits], axis=0)[~self.bank.twin]
         bound = max(float(np.quantile(left, FAMILIAR)), 1e-9)
-        alphas = np.zeros((len(voices), len(self.bank)))
-        for row, fit in zip(alphas, self.fits, strict=True):
-            row[fit.head.chosen] = fit.head.alpha
         return Settled(self.looks, voices, bound, alphas)
 
     @cached_property
