@@ -136,6 +136,9 @@ def test_a_new_domain_adds_one_stage_and_leaves_the_others(
     assert whole["continual_stages"] == 4 and "continual_fwt" in whole
     header = whole["continual_auc"].splitlines()[0]
     assert header.split("|")[2:-1] == [f" {name} " for name in stages()]
+    later = shown(again(min(ORDER), max(ORDER)), "continual_checkpoints")
+    assert all(each["unchanged_and_kept"] for each in later.values())
+    assert rows.items() <= contents(home() / "stages").items()  # not measured anew for what came
 
 
 def test_rebase_goes_from_the_head(again: Run) -> None:

@@ -25,7 +25,7 @@ from deepward.files import atomic_folder, canonical_json, recover, sha256_bytes,
 
 __all__ = ["FORMAT", "load_detector", "save_detector"]
 
-FORMAT = 3
+FORMAT = 4
 _AGAIN = "Train it again (`deepward train`), or restore it from a copy."
 _MAIN = "model"
 # How files of format 1, which did not say, were made.
@@ -191,8 +191,12 @@ def _as_made(card: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, An
     """The recipe, with what heads were before their settings told it: to judge as it did then."""
     members = [dict(member) for member in config["members"]]
     for member in members:
-        if int(card["format"]) < 3 and member.get("kind") == "process":
+        if member.get("kind") != "process":
+            continue
+        if int(card["format"]) < 3:
             member.setdefault("level", 0.0)
+        if int(card["format"]) < 4:
+            member.setdefault("stray", 1.0)
     return {**config, "members": members}
 
 

@@ -36,6 +36,9 @@ class ProcessConfig:
         tried: rows on which ways to look, and families for new fakes, are tried.
         certainty: exponent of the certainty by which a head is weighed at a sample; 0 hears every
             head everywhere, more than 1 leaves what is unlike a head's rows to others sooner.
+        stray: share of the families' priors that does not depend on what kind of picture a sample
+            is, in (0, 1]; the rest goes to families whose fakes came with pictures of its kind.
+        sharpness: with which the nearest known domain decides about the kind.
         share: of the training time; closed forms need none.
         kind: "process".
         medium: what it takes.
@@ -55,6 +58,8 @@ class ProcessConfig:
     landmarks: int = 1024
     tried: int = 1536
     certainty: float = 1.0
+    stray: float = 0.3
+    sharpness: float = 30.0
     share: float = 0.0
     kind: str = "process"
     medium: str = "image"

@@ -15,10 +15,13 @@ from deepward.detectors.process.frame import Frame
 from deepward.detectors.process.head import Head
 from deepward.detectors.process.joint import Voice, fit_voice, join
 from deepward.detectors.process.kernel import Kernel
+from deepward.detectors.process.kinds import families_of_domains, nearness, priors_by_kind
 from deepward.detectors.process.solver import Fit, Solver, Weighed
 
 __all__ = ["FittedHeads"]
 
+_BLOCK = 1024  # rows that are compared with all others at once
+_CHANCE = 0.25  # of a leave-one-out AUC, times the root of the number of samples
 FAMILIAR = 0.95  # share of what was learned that counts as familiar, judged unseen
 Doubles = NDArray[np.float64]
 
@@ -112,10 +115,14 @@ class FittedHeads:
             return 0
         solver, rows = self._solver.few(self._rows_of(family))
         solver.prepare(self._kernels)
-        found = [
-            _voice_of(solver.bank, solver.weigh(family, rows, kernel)).auc
-            for kernel in self._kernels
-        ]
+        found = np.array(
+            [
+                _voice_of(solver.bank, solver.weigh(family, rows, kernel)).auc
+                for kernel in self._kernels
+            ]
+        )
+        # The first is the usual one: few samples must not choose another by chance.
+        found[1:] -= _CHANCE / np.sqrt(_fakes(solver.bank[rows]))
         return int(np.argmax(found))
 
     @cached_property
@@ -148,16 +155,51 @@ class FittedHeads:
         means, left = zip(*said, strict=True)
         return np.array(means), np.array(left)
 
-    def joined(self, means: Doubles, left: Doubles) -> tuple[Doubles, Doubles, NDArray[np.int64]]:
-        power = self.config.certainty
+    def joined(
+        self, means: Doubles, left: Doubles, near: Doubles
+    ) -> tuple[Doubles, Doubles, NDArray[np.int64]]:
+        """Log-odds, those without families that are not firm, and the loudest family: (N,) each.
+
+        Args:
+            means, left: (F, N) as `say` gives them.
+            near: (N, D) as `nearness` gives it.
+        """
+        config = self.config
         heard = zip(self.voices, means, left, strict=True)
-        ratios = np.array([voice.ratio(m, v, power) for voice, m, v in heard])
-        priors = np.array([voice.prior for voice in self.voices])
+        ratios = np.array([voice.ratio(m, v, config.certainty) for voice, m, v in heard])
+        priors = priors_by_kind(
+            near,
+            families_of_domains(self.families, self.domains, self.names),
+            np.array([voice.prior for voice in self.voices]),
+            config.stray,
+            config.sharpness,
+        )
         firm = np.array([voice.firm for voice in self.voices])
         speaking = np.where(ratios.max(0) > 0, ratios.argmax(0), -1)
         # Families that are not firm stay out of the other sum at their neutral word.
         muted = np.where(firm[:, None], ratios, np.minimum(ratios, 0.0))
         return join(ratios, priors), join(muted, priors), speaking.astype(np.int64)
+
+    def near(self, rows: NDArray[np.float32]) -> Doubles:
+        """How near each known domain is to new rows, (N, D)."""
+        own = self.kernel.constant + self.kernel.informative(rows)
+        return nearness(self.kernel(rows, self.support), own, self.bank.domains, self.domains)
+
+    def near_known(self) -> Doubles:
+        """`near` of every row of the bank, its own group left out: (B, D)."""
+        bank, found = self.bank, []
+        for start in range(0, len(bank), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            similar = self.kernel(self.support[part], self.support)
+            similar[bank.groups[part, None] == bank.groups[None]] = -1.0  # below any similarity
+            own = self.kernel.constant + self.kernel.informative(self.support[part])
+            found.append(nearness(similar, own, bank.domains, self.domains))
+        return np.concatenate(found)
+
+    @cached_property
+    def domains(self) -> tuple[str, ...]:
+        """Those that the bank knows, in order."""
+        return tuple(sorted(set(self.bank.domains.tolist())))
 
     @cached_property
     def support(self) -> NDArray[np.float32]:
@@ -169,4 +211,9 @@ def _voice_of(bank: Bank, found: Weighed) -> Voice:
     """How a head is heard, from what it says of its own rows when they are left out."""
     part = bank[found.chosen]
     cells = np.char.add(part.domains, np.where(part.twin, " laundered", ""))
-    return fit_voice(found.mean[found.chosen], part.labels, cells)
+    return fit_voice(found.mean[found.chosen], part.labels, cells, _fakes(part))
+
+
+def _fakes(bank: Bank) -> int:
+    """How many samples of fakes the rows are of, whatever their twins."""
+    return len(set(bank.groups[bank.labels == 1].tolist()))

@@ -25,7 +25,6 @@ from deepward.progress import Advance, Progress
 __all__ = ["ProcessConfig", "ProcessMember"]
 
 Doubles = NDArray[np.float64]
-_BLOCK = 1024  # rows that are compared with all others at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,17 +135,16 @@ class ProcessMember(FittedHeads):
     def judge_rows(self, rows: NDArray[np.float32]) -> Judgement:
         """`judge` for samples that are described already, (N, D)."""
         means, left = self.say(rows)
-        logits, firm, speaking = self.joined(means, left)
-        domains = sorted(set(self.bank.domains.tolist()))
-        near = self.kernel(rows, self.support).argmax(1)
+        near = self.near(rows)
+        logits, firm, speaking = self.joined(means, left, near)
         return Judgement(
             logits=logits,
             unfamiliarity=left.min(0) / self.bound,
             families=tuple(head.family for head in self.heads),
             speaking=speaking,
             firm=firm,
-            nearest=np.searchsorted(domains, self.bank.domains[near]).astype(np.int64),
-            domains=tuple(domains),
+            nearest=near.argmax(1).astype(np.int64),
+            domains=self.domains,
             rows=rows,
         )
 
@@ -160,22 +158,16 @@ class ProcessMember(FittedHeads):
 
     def unseen(self) -> Unseen:
         """Leave-one-group-out log-odds of every row of the bank."""
+        near = self.near_known()
         logits, firm, _ = self.joined(
-            np.array([fit.mean for fit in self.fits]), np.array([fit.left for fit in self.fits])
+            np.array([fit.mean for fit in self.fits]),
+            np.array([fit.left for fit in self.fits]),
+            near,
         )
         bank = self.bank
         columns = (bank.labels, bank.domains, bank.groups, bank.twin)
-        return Unseen(bank.keys, logits, firm, *columns, nearest=self._nearest_known())
-
-    def _nearest_known(self) -> NDArray[np.str_]:
-        """The domain of the most similar row of another group, (B,)."""
-        bank, found = self.bank, np.empty(len(self.bank), np.int64)
-        for start in range(0, len(bank), _BLOCK):
-            part = slice(start, start + _BLOCK)
-            similar = self.kernel(self.support[part], self.support)
-            similar[bank.groups[part, None] == bank.groups[None]] = -np.inf
-            found[part] = similar.argmax(1)
-        return bank.domains[found].astype(np.str_)
+        nearest = np.array(self.domains)[near.argmax(1)].astype(np.str_)
+        return Unseen(bank.keys, logits, firm, *columns, nearest=nearest)
 
     def places(self, sample: NDArray[Any]) -> NDArray[np.float32]:
         """What each place adds to the log-odds of the family that speaks loudest: (h, w).
