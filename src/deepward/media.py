@@ -14,6 +14,7 @@ __all__ = [
     "MINIMUM",
     "NOUNS",
     "UNITS",
+    "VARIED",
     "Laundered",
     "as_picture",
     "launder",
@@ -29,6 +30,7 @@ Sample = NDArray[Any]
 MEDIA: tuple[str, ...] = ("image", "audio")
 NOUNS: dict[str, str] = {"image": "picture", "audio": "sound"}  # as people are told of them
 UNITS: dict[str, str] = {"image": "px", "audio": "samples"}  # of `size_of`
+VARIED = "varied"  # a way of laundering: one of several, by the content of the sample
 # The least that can be judged: pixels along the shorter side, samples.
 MINIMUM: dict[str, int] = {"image": 48, "audio": 8_000}
 
@@ -44,15 +46,21 @@ def size_of(sample: Sample) -> int:
 
 
 def launder(sample: Sample, way: str = "") -> Sample:
-    """What is left after a way around the web; see the `launder` modules of each medium."""
+    """What is left after a way around the web; see the `launder` modules of each medium.
+
+    Args:
+        sample: a picture or a sound.
+        way: of those that the medium has; "": the usual one; "varied": one by the sample's content.
+    """
     # Imported here: what only asks for a medium's name need not load the codecs.
     if medium_of(sample) == "audio":
         from deepward.sounds.launder import launder_sound
 
-        return launder_sound(sample, way or None)
+        # The usual codec of a sound goes by its content already.
+        return launder_sound(sample, None if way in ("", VARIED) else way)
     from deepward.pictures import launder as pictures
 
-    return pictures.launder(sample)
+    return pictures.vary(sample) if way == VARIED else pictures.launder(sample)
 
 
 def laundered_size(sample: Sample) -> int:
@@ -65,9 +73,13 @@ def laundered_size(sample: Sample) -> int:
 
 
 def twins_of(samples: Sequence[Sample]) -> "list[Laundered]":
-    """The laundered views that are learned from beside the samples: sounds have one per codec."""
+    """The laundered views that are learned from beside the samples.
+
+    Pictures go one of many ways each, so that what is learned holds beyond the usual one; sounds
+    have a view per codec.
+    """
     if only_medium(samples) != "audio":
-        return [Laundered(samples)]
+        return [Laundered(samples, VARIED)]
     from deepward.sounds.launder import CODECS
 
     return [Laundered(samples, codec) for codec in CODECS]

@@ -4,7 +4,7 @@ import pytest
 
 from deepward.errors import EvaluationError
 from deepward.media import Laundered
-from deepward.pictures.launder import launder, laundered_size
+from deepward.pictures.launder import launder, laundered_size, vary
 
 
 def _picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -54,3 +54,15 @@ def test_the_laundered_view_is_lazy_and_slices() -> None:
     assert len(view) == len(list(view)) == 4
     np.testing.assert_array_equal(view[2], launder(pictures[2]))
     np.testing.assert_array_equal(view[1:3][1], launder(pictures[2]))
+
+
+def test_varied_laundering_is_the_usual_one_for_half_and_always_the_same() -> None:
+    pictures = [_picture(96, 80, seed) for seed in range(40)]
+    usual = [np.array_equal(vary(each), launder(each)) for each in pictures]
+    assert 10 <= sum(usual) <= 30
+    for picture, as_usual in zip(pictures, usual, strict=True):
+        varied = vary(picture)
+        assert np.array_equal(varied, vary(picture)) and varied.dtype == np.uint8
+        if not as_usual:
+            assert 60 <= varied.shape[0] <= 96 and 50 <= varied.shape[1] <= 80
+            assert not np.array_equal(varied, picture)

@@ -123,7 +123,7 @@ class Judgement:
 class Unseen:
     """A member's logits of samples by fits that had not seen them: what `assemble` rests on.
 
-    Each sample stands as it is and, `twin`, laundered.
+    Each sample stands as it is and, `twin`, laundered one way or another.
 
     Attributes:
         keys: content hash of each sample.

@@ -25,7 +25,7 @@ class Bank:
     Attributes:
         rows: (N, D) float16, as a frame makes them.
         labels: (N,) 0 real, 1 fake.
-        twin: (N,) described after laundering.
+        twin: (N,) described after laundering, by one of many ways.
         domains, techniques, groups: (N,) text; a technique is "" where unknown.
         keys: (N,) content hash of the sample.
     """

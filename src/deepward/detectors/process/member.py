@@ -19,7 +19,7 @@ from deepward.detectors.process.frame import Frame, fit_frame
 from deepward.detectors.process.kernel import Kernel, fit_kernel
 from deepward.detectors.protocol import Judgement, Samples, Stage, Unseen
 from deepward.errors import TrainingError, UsageError
-from deepward.media import Laundered
+from deepward.media import VARIED, Laundered
 from deepward.progress import Advance, Progress
 
 __all__ = ["ProcessConfig", "ProcessMember"]
@@ -41,7 +41,7 @@ class ProcessMember(FittedHeads):
             TrainingError: the samples hold no real, or no fake.
         """
         samples = [*stage.train.pixels, *stage.val.pixels]
-        twins = Laundered(samples)
+        twins = Laundered(samples, VARIED)
         tell(Advance(f"{config.name}: describing", 0, len(samples), "sample"))
         frame = fit_frame(
             config.statistics,
