@@ -114,5 +114,5 @@ def test_a_verdict_on_a_damaged_picture_says_so(
     (tmp_path / "cut.jpg").write_bytes(data[: len(data) * 3 // 4] + b"\xff\xd9")
     (verdict,) = score_paths(detector, [tmp_path / "cut.jpg"])
     assert verdict.probability is not None
-    assert verdict.reason.endswith("; damaged: part of the picture is missing")
+    assert verdict.reason.endswith("; damaged: part of it is missing")
     assert verdict.notes == ("part_missing",)

@@ -79,7 +79,7 @@ def find_faces(picture: Pixels) -> tuple[Face, ...]:
     remembered = _memory.remembered
     key = picture.shape, hash(picture.tobytes())  # 64 bits, three times as fast as SHA-256
     if key not in remembered:
-        gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
         remembered[key] = tuple(map(_face, look_for_faces(gray)))
         if len(remembered) > _REMEMBERED:
             remembered.popitem(last=False)
