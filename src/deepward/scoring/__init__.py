@@ -4,7 +4,8 @@ from deepward.scoring.explaining import explain_picture
 from deepward.scoring.paths import expand_paths
 from deepward.scoring.reading import SECONDS
 from deepward.scoring.requests import SentPicture, score_sent
-from deepward.scoring.verdicts import VERDICTS, Verdict, score_media, score_paths
+from deepward.scoring.streams import score_media, score_paths
+from deepward.scoring.verdicts import VERDICTS, Verdict
 
 __all__ = [
     "SECONDS",
