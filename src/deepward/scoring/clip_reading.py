@@ -39,7 +39,7 @@ def collect_clip(told: dict[str, Any], place: str) -> Clip:
             Shot(time, arrays[str(i)], tuple(box), track)
             for i, (time, box, track) in enumerate(told["shots"])
         ]
-        sound = arrays["sound"] if "sound" in arrays else None
+        sound = arrays.get("sound")
     os.unlink(place)
     facts = dict(told["facts"])
     for name in ("passages", "notes"):

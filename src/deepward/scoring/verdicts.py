@@ -151,7 +151,8 @@ def _of_sample(
 
 
 def _of_clip(detector: "Detector", path: Path, reading: Reading, found: "ClipFindings") -> Verdict:
-    from deepward.scoring.clips import CODEC, fuse
+    from deepward.scoring.clips import CODEC
+    from deepward.scoring.parts import fuse
 
     apart = found.sync.together is False
     name, probability, reason = fuse(found.parts, detector.decision, apart=apart)
