@@ -136,9 +136,9 @@ def _sound(clip: Clip, heard: "tuple[Detector, Finding | None] | None") -> Part:
 
     if clip.sound is None:
         return Part("not applicable", reason=f"no sound was read: {clip.silence}")
-    if heard is None or heard[1] is None:
+    detector, found = heard or (None, None)
+    if detector is None or found is None:
         return Part("not applicable", reason="no detector of sounds was given, nor trained yet")
-    detector, found = heard
     if not math.isfinite(found.probability + found.unfamiliarity):
         return Part("inconclusive", reason="the detector came to no number")
     verdict, reason = decide(found, detector.decision)

@@ -119,7 +119,8 @@ def fuse(
     margins = [_margin(part) for part in told.values()]
     whole = float(np.logaddexp.reduce(margins)) - math.log(len(margins))
     probability = float(expit(whole + logit(decision.threshold)))
-    loudest = max(told, key=lambda name: _margin(told[name]))
+    # One that says "fake" goes before one that only shows signs of editing.
+    loudest = max(told, key=lambda name: (told[name].verdict == "fake", _margin(told[name])))
     reason = f"{loudest}: {told[loudest].reason} ({listed})"
     if told[loudest].verdict == "fake":
         if whole >= 0:
@@ -127,9 +128,9 @@ def fuse(
         return "inconclusive", probability, f"{reason}; the other parts speak against it"
     if apart:
         return "inconclusive", probability, f"sync: {parts['sync'].reason} ({listed})"
-    unsure = [name for name, part in told.items() if part.verdict != "real"]
-    if unsure:
-        return "inconclusive", probability, f"{unsure[0]}: {told[unsure[0]].reason} ({listed})"
+    for name, part in told.items():
+        if part.verdict != "real":
+            return "inconclusive", probability, f"{name}: {part.reason} ({listed})"
     return "real", probability, reason
 
 

@@ -1,5 +1,6 @@
 """One clip, as it is judged: pictures of faces and of whole frames, its sound, and sync."""
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -156,10 +157,11 @@ def _facts(footage: Footage, container: str, path: str, gathered: Gathering) -> 
 def _container_of(path: str) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(descriptor)
+            raise UnreadableVideo("special_file", f"{path} is not a regular file.")
         with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise UnreadableVideo("special_file", f"{path} is not a regular file.")
             if status.st_size == 0:
                 raise UnreadableVideo("empty", f"{path} is empty.")
             if status.st_size > MAXIMUM_BYTES:
@@ -172,8 +174,12 @@ def _container_of(path: str) -> str:
                 check_boxes(file, status.st_size, path)
             return container
     except OSError as error:
-        reason = {2: "vanished", 13: "unreadable_permission", 40: "dangling_link"}
-        code = reason.get(error.errno or 0, "unreadable")
+        code = {
+            errno.EACCES: "unreadable_permission",
+            errno.EPERM: "unreadable_permission",
+            errno.ENOENT: "vanished",
+            errno.ELOOP: "dangling_link",
+        }.get(error.errno or 0, "unreadable")
         raise UnreadableVideo(code, f"{path} cannot be read: {error.strerror}.") from None
 
 

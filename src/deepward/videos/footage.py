@@ -102,15 +102,13 @@ class Footage:
                 self.whole &= last and found and missing < max(0.25, 0.1 * self.seconds)
         self.whole &= self.decoded > 0
 
-    def picture(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB, upright.
-
-        Raises:
-            UnreadableVideo: the frame has another size than any that may be decoded.
-        """
+    def picture(self) -> NDArray[np.uint8] | None:
+        """(H, W, 3) uint8 RGB, upright; None where it cannot be decoded, or grew beyond limits."""
         good, frame = self._capture.retrieve()
         if not good or frame is None or frame.ndim != 3:
-            raise UnreadableVideo("damaged", "a frame cannot be decoded")
+            return None
+        if min(frame.shape[:2]) < 1 or frame.shape[0] * frame.shape[1] > most_pixels():
+            return None
         return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
 
     def close(self) -> None:
@@ -131,22 +129,23 @@ def open_footage(path: str, container: str) -> Footage:
         raise UnreadableVideo(
             "decompression_bomb", f"{path} has frames of {width:,} x {height:,} pixels; {limit}."
         )
-    rate = float(capture.get(cv2.CAP_PROP_FPS))
-    rate = min(max(rate, _RATES[0]), _RATES[1]) if math.isfinite(rate) and rate > 0 else 25.0
+    told = float(capture.get(cv2.CAP_PROP_FPS))
+    told = told if math.isfinite(told) and told > 0 else 25.0
+    rate = min(max(told, _RATES[0]), _RATES[1])
     code = int(capture.get(cv2.CAP_PROP_FOURCC))
     codec = "".join(chr(code >> shift & 255) for shift in (0, 8, 16, 24))
     turned = round(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360 in (90, 180, 270)
     footage = Footage(width, height, rate, 0.0, codec if codec.isprintable() else "", turned)
     footage._capture = capture
     frames = float(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    claimed = frames / rate
+    claimed = frames / told
     if 0 < claimed <= _LONGEST:
         footage.seconds = claimed
         return footage
     while footage.decoded < footage.frames_at_most and capture.grab():
         footage.decoded += 1
-        told = float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
-        footage.seconds = max(told, footage.seconds) + 1 / rate
+        at = float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        footage.seconds = max(at, footage.seconds) + 1 / rate
     capture.release()
     footage._capture = _open(path, container)
     return footage

@@ -67,6 +67,7 @@ class Gathering:
         """Decodes the passages."""
         length = self.passages[0][1] - self.passages[0][0]
         step = length * len(self.passages) / JUDGED
+        slack = 0.5 / min(LOOKS, self._footage.rate)
         present, begun, before = -1, 0.0, 0.0
         next_look, next_judged = 0.0, step / 2
         for number, time in self._footage.times(self.passages):
@@ -81,6 +82,8 @@ class Gathering:
             if not (looks or watched):
                 continue
             picture = self._footage.picture()
+            if picture is None:
+                continue
             gray = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
             if watched and self._mouths is not None:
                 self._mouths.watch(time, gray)
@@ -88,7 +91,7 @@ class Gathering:
                 continue
             next_look = at + 1 / LOOKS
             boxes = self.tracks.look(time, look_for_faces(gray, _FACE_SIDE, _SMALLEST_FACE))
-            if at >= next_judged - 1 / LOOKS / 2 and self._judged < MOST_JUDGED:
+            if at + slack >= next_judged and self._judged < MOST_JUDGED:
                 self._keep(time, picture, boxes)
                 next_judged = max(next_judged + step, at - 2 * step)
         self._end_passage()

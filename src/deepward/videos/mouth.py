@@ -4,8 +4,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.videos.sync import FRAMES_A_SECOND, REACH, Sync, mouth_signals, synchrony
-from deepward.videos.sync import voice_energy as energy_of
+from deepward.sounds.prepare import RATE
+from deepward.videos.sync import (
+    FRAMES_A_SECOND,
+    REACH,
+    Sync,
+    mouth_signals,
+    synchrony,
+    voice_energy,
+)
 from deepward.videos.tracks import Track, Tracks, boxes_at
 
 __all__ = ["MouthWatch"]
@@ -19,6 +26,9 @@ _EDGE = 0.25  # seconds before its first and after its last sighting that a face
 class MouthWatch:
     """Keeps small gray frames of the present passage, and what was made of those before.
 
+    Attributes:
+        signals: (3, T) of the foremost face, and the (T,) times of each passage, 25 a second.
+
     Args:
         samples: (N,) int16 mono at 16 kHz; the first belongs to the clip's beginning.
         rate: frames per second of the clip.
@@ -29,7 +39,7 @@ class MouthWatch:
         self._times: list[float] = []
         self._grays: list[NDArray[np.uint8]] = []
         self._scale = 1.0
-        self._compared: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self.signals: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
 
     def wants(self, time: float) -> bool:
         """Whether a frame at this time is needed."""
@@ -53,7 +63,7 @@ class MouthWatch:
         if track is None or self._rate < _LEAST_RATE:
             return
         first, last = max(times[0], track.times[0] - _EDGE), min(times[-1], track.times[-1] + _EDGE)
-        last = min(last, len(self._samples) / 16_000)
+        last = min(last, len(self._samples) / RATE)
         grid = np.arange(first, last + 1e-6, 1 / FRAMES_A_SECOND)
         there = np.flatnonzero((times >= first - _CLOSEST) & (times <= last + _CLOSEST))
         if len(grid) < 2 * REACH + 5 or len(there) < len(grid) / 2:
@@ -61,14 +71,16 @@ class MouthWatch:
         places = boxes_at(track, times[there]) * self._scale
         signals = mouth_signals([grays[i] for i in there], places)
         even = np.stack([np.interp(grid, times[there], signal) for signal in signals])
-        self._compared.append((even, energy_of(self._samples, grid)))
+        self.signals.append((even, grid))
 
     def sync(self) -> Sync:
         """What all passages say together."""
         if self._rate < _LEAST_RATE:
             words = f"{self._rate:.3g} frames a second; {_LEAST_RATE:g} are needed"
             return Sync(reason=words)
-        return synchrony(self._compared)
+        return synchrony(
+            [(signals, voice_energy(self._samples, grid)) for signals, grid in self.signals]
+        )
 
 
 def _foremost(tracks: Tracks, times: NDArray[np.float64]) -> Track | None:
