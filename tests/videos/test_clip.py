@@ -113,6 +113,21 @@ def test_what_is_no_video_has_its_reason(tmp_path: Path) -> None:
     assert read(write("named.avi", good)).facts.notes == ("wrong_extension",)
 
 
+def test_a_cut_clip_says_what_is_missing_and_a_whole_one_does_not(tmp_path: Path) -> None:
+    whole = film(tmp_path / "a.avi", moving(100)).read_bytes()
+    (tmp_path / "cut.avi").write_bytes(whole[: len(whole) // 2])
+    cut = read(tmp_path / "cut.avi").facts
+    assert cut.notes == ("part_missing",) and 20 < cut.frames_decoded < 80
+    data = bytearray(film(tmp_path / "b.mp4", moving(50)).read_bytes())
+    at = data.index(b"mvhd") + 4 + 12
+    units = int.from_bytes(data[at : at + 4], "big")
+    data[at + 4 : at + 8] = (8 * units).to_bytes(4, "big")  # as if its sound went on for longer
+    (tmp_path / "b.mp4").write_bytes(data)
+    facts = read(tmp_path / "b.mp4").facts
+    assert facts.notes == ("frames_end_early",) and facts.seconds == 8.0
+    assert facts.frames_decoded == 50
+
+
 def test_frames_beyond_the_limit_are_not_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

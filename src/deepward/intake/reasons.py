@@ -79,6 +79,7 @@ NOTES: dict[str, str] = {
     "cmyk": "was stored in print colours",
     "decoder_warned": "damaged: its decoder warned of a fault",
     "first_part_only": "is so long that only its first ten seconds of sound were listened to",
+    "frames_end_early": "its frames end before its header says",
     "late_start": "begins with silence, which was passed over",
     "low_rate": "has fewer than 16,000 samples per second, so its highest frequencies are missing",
     "metadata_dropped": "its metadata is broken or too large and was left aside",

@@ -44,6 +44,7 @@ _SAID = (
     "metadata_dropped",
     "first_part_only",
     "late_start",
+    "frames_end_early",
     "low_rate",
     "passages_only",
 )

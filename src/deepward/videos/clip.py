@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepward.errors import UnreadableSound, UnreadableVideo
-from deepward.videos.containers import EXTENSIONS, check_boxes, sniff_video
+from deepward.videos.containers import EXTENSIONS, Claims, read_claims, sniff_video
 from deepward.videos.footage import Footage, Passage, open_footage
 from deepward.videos.gathering import Gathering, Shot
 from deepward.videos.mouth import MouthWatch
@@ -89,8 +89,8 @@ def read_clip(path: str, minimum_side: int, scratch: Path) -> Clip:
     Raises:
         UnreadableVideo: with one of the codes of `reasons.REASONS`.
     """
-    container = _container_of(path)
-    footage = open_footage(path, container)
+    container, claims = _look_at(path)
+    footage = open_footage(path, container, claims.seconds)
     try:
         if min(footage.width, footage.height) < minimum_side:
             size = f"{footage.width} x {footage.height} pixels"
@@ -113,7 +113,7 @@ def read_clip(path: str, minimum_side: int, scratch: Path) -> Clip:
     else:
         sync = mouths.sync() if count else Sync(reason="no face was seen")
     return Clip(
-        facts=_facts(footage, container, path, gathered),
+        facts=_facts(footage, container, claims, path, gathered),
         frames=tuple(gathered.frames),
         faces=faces,
         faceless="" if faces else _faceless(gathered, minimum_side),
@@ -129,18 +129,22 @@ def _faceless(gathered: Gathering, minimum_side: int) -> str:
     return f"faces are too small: their pictures need {minimum_side} pixels along each side"
 
 
-def _facts(footage: Footage, container: str, path: str, gathered: Gathering) -> ClipFacts:
+def _facts(
+    footage: Footage, container: str, claims: Claims, path: str, gathered: Gathering
+) -> ClipFacts:
     notes = set()
     if footage.turned:
         notes.add("rotated")
-    if not footage.whole:
+    if claims.cut or (claims.cut is None and footage.ended_early):
         notes.add("part_missing")
+    elif footage.ended_early:
+        notes.add("frames_end_early")
     if footage.looked < footage.seconds:
         notes.add("passages_only")
     if Path(path).suffix.lower() not in EXTENSIONS[container]:
         notes.add("wrong_extension")
     return ClipFacts(
-        seconds=round(max(footage.seconds, gathered.last), 3),
+        seconds=round(max(footage.seconds, footage.last), 3),
         rate=round(footage.rate, 3),
         width=footage.width,
         height=footage.height,
@@ -154,7 +158,7 @@ def _facts(footage: Footage, container: str, path: str, gathered: Gathering) -> 
     )
 
 
-def _container_of(path: str) -> str:
+def _look_at(path: str) -> tuple[str, Claims]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         status = os.fstat(descriptor)
@@ -170,9 +174,7 @@ def _container_of(path: str) -> str:
             container = sniff_video(file.read(1024))
             if container is None:
                 raise UnreadableVideo("not_a_video", f"{path} is no video of a known kind.")
-            if container == "MP4":
-                check_boxes(file, status.st_size, path)
-            return container
+            return container, read_claims(file, status.st_size, container, path)
     except OSError as error:
         code = {
             errno.EACCES: "unreadable_permission",

@@ -49,7 +49,8 @@ class Footage:
         codec: four letters.
         decoded: frames so far.
         turned: frames are turned upright, as the file says.
-        whole: every passage that was asked for was there.
+        ended_early: a passage was not there, or the last ended before it should.
+        last: time of the frame that was decoded last.
     """
 
     width: int
@@ -59,7 +60,8 @@ class Footage:
     codec: str
     turned: bool
     decoded: int = 0
-    whole: bool = True
+    ended_early: bool = False
+    last: float = 0.0
     _capture: Any = None
 
     @property
@@ -83,15 +85,16 @@ class Footage:
             if start > now + 1.0 and number:
                 self._capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * start)
                 now = -1.0
-            last = number == len(passages) - 1
+            final = number == len(passages) - 1
             claimed = end
-            if last and self.looked >= self.seconds:
+            if final and self.looked >= self.seconds:
                 end = start + LOOKED  # a header that claims too little is not believed
             found = False
             while self.decoded < most and self._capture.grab():
                 self.decoded += 1
                 told = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 now = told if told > now else now + 1 / self.rate
+                self.last = max(self.last, now)
                 if now >= start - 0.5 / self.rate:
                     found = True
                     yield number, now
@@ -99,8 +102,8 @@ class Footage:
                     break
             else:
                 missing = claimed - now - 1 / self.rate
-                self.whole &= last and found and missing < max(0.25, 0.1 * self.seconds)
-        self.whole &= self.decoded > 0
+                self.ended_early |= final and missing > max(0.25, 0.1 * self.seconds)
+            self.ended_early |= not found
 
     def picture(self) -> NDArray[np.uint8] | None:
         """(H, W, 3) uint8 RGB, upright; None where it cannot be decoded, or grew beyond limits."""
@@ -115,8 +118,13 @@ class Footage:
         self._capture.release()
 
 
-def open_footage(path: str, container: str) -> Footage:
+def open_footage(path: str, container: str, seconds: float | None = None) -> Footage:
     """Opens a video of a known container; see `containers.sniff_video`.
+
+    Args:
+        path: of the file.
+        container: what it is; nothing else is tried.
+        seconds: that it lasts, where that is known better than by rate and number of frames.
 
     Raises:
         UnreadableVideo: there is no decoder, or a frame is too large.
@@ -138,7 +146,7 @@ def open_footage(path: str, container: str) -> Footage:
     footage = Footage(width, height, rate, 0.0, codec if codec.isprintable() else "", turned)
     footage._capture = capture
     frames = float(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    claimed = frames / told
+    claimed = frames / told if seconds is None else seconds
     if 0 < claimed <= _LONGEST:
         footage.seconds = claimed
         return footage

@@ -56,7 +56,6 @@ class Gathering:
         self.tracks = Tracks()
         self.frames: list[Shot] = []
         self.too_small = 0  # faces that were seen where frames were judged
-        self.last = 0.0
         self._faces: list[Shot] = []
         pixels = min(footage.width * footage.height, JUDGED_PIXELS)
         fitting = max(2, _FRAME_BYTES // (3 * max(pixels, 1)))
@@ -76,7 +75,6 @@ class Gathering:
                 present, begun, before = number, time, number * length
                 next_look = before
             at = before + time - begun  # seconds of what is decoded
-            self.last = time
             looks = at >= next_look - 1e-6
             watched = self._mouths is not None and self._mouths.wants(time)
             if not (looks or watched):
