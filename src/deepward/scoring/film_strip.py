@@ -58,7 +58,7 @@ def _draw(detector: "Detector", clip: "Clip", verdict: Verdict, found: ClipFindi
     from matplotlib.figure import Figure
 
     frames = _spread(clip.frames, _SHOWN)
-    heads = [_face_beside(clip.faces, frame) for frame in frames]
+    heads = [_face_beside(clip.faces, frame, found) for frame in frames]
     ratio = frames[0].pixels.shape[0] / frames[0].pixels.shape[1]
     tall = 13 / _SHOWN * min(max(ratio, 0.4), 1.9)
     rows = [tall + 0.3, 13 / _SHOWN + 0.35 if any(heads) else 0.05, 2.5, 1.9]
@@ -71,8 +71,10 @@ def _draw(detector: "Detector", clip: "Clip", verdict: Verdict, found: ClipFindi
         if any(heads):
             _show_evidence(figure.add_subplot(grid[1, column]), detector, head, found)
     _show_curve(figure.add_subplot(grid[2, :]), found, verdict)
-    _show_sync(figure.add_subplot(grid[3, : _SHOWN // 2]), found)
-    _show_parts(figure.add_subplot(grid[3, _SHOWN // 2 :]), found)
+    half = _SHOWN // 2 if found.sync.curve else 0
+    if half:
+        _show_sync(figure.add_subplot(grid[3, :half]), found)
+    _show_parts(figure.add_subplot(grid[3, half:]), found)
     number = "" if verdict.probability is None else f" – probability {verdict.probability:.3f}"
     figure.suptitle(
         f"{verdict.verdict}{number}", fontsize=16, color=_colour(verdict.verdict), weight="bold"
@@ -156,9 +158,9 @@ def _show_curve(axes: "Axes", found: ClipFindings, verdict: Verdict) -> None:
         )  # fmt: skip
     if part.threshold is not None:
         axes.axhline(part.threshold, color=COLOURS["fake"], lw=1, label="threshold")
-    for start, end in found.facts.passages:
-        if len(found.facts.passages) > 1:
-            axes.axvspan(start, end, color="#000000", alpha=0.04, lw=0)
+    if "passages_only" in found.facts.notes:
+        for start, end in found.facts.passages:
+            axes.axvspan(start, end, color="#000000", alpha=0.06, lw=0)
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlim(0, max(found.facts.seconds, 0.1))
     axes.set_xlabel("seconds", fontsize=8)
@@ -173,10 +175,6 @@ def _show_curve(axes: "Axes", found: ClipFindings, verdict: Verdict) -> None:
 def _show_sync(axes: "Axes", found: ClipFindings) -> None:
     sync = found.sync
     axes.set_title("lips against sound", fontsize=9, loc="left")
-    if not sync.curve:
-        axes.set_axis_off()
-        axes.text(0.0, 0.6, sync.reason, fontsize=8, color=_ABSENT, wrap=True)
-        return
     shifts = np.arange(-REACH, REACH + 1) * 0.04
     axes.plot(shifts, sync.curve, color="#24527a", lw=1.5)
     axes.axvspan(-TOLERANCE * 0.04, TOLERANCE * 0.04, color=COLOURS["real"], alpha=0.1, lw=0)
@@ -214,10 +212,14 @@ def _said(found: ClipFindings, shot: "Shot") -> JudgedShot | None:
     return next(same, None)
 
 
-def _face_beside(faces: "Sequence[Shot]", frame: "Shot") -> "Shot | None":
-    """The largest face that was judged at the time of a frame."""
-    there = [face for face in faces if face.time == frame.time]
-    return max(there, key=lambda face: face.pixels.size, default=None)
+def _face_beside(faces: "Sequence[Shot]", frame: "Shot", found: ClipFindings) -> "Shot | None":
+    """The face at the time of a frame that looks most like a fake."""
+    there = [
+        (said.probability, face)
+        for face in faces
+        if face.time == frame.time and (said := _said(found, face)) is not None
+    ]
+    return max(there, key=lambda pair: pair[0])[1] if there else None
 
 
 def _spread(shots: "Sequence[Shot]", count: int) -> "list[Shot]":

@@ -103,9 +103,13 @@ def read_clip(path: str, minimum_side: int, scratch: Path) -> Clip:
         gathered.read()
     finally:
         footage.close()
-    if footage.decoded < LEAST_FRAMES or not gathered.frames:
-        found = "no frame that can be decoded" if not gathered.frames else "a single frame"
-        raise UnreadableVideo("too_short", f"{path} holds {found}; {LEAST_FRAMES} are needed.")
+    if not gathered.frames:
+        code = "truncated" if claims.cut else "damaged"
+        raise UnreadableVideo(code, f"{path} holds no frame that can be decoded.")
+    if footage.decoded < LEAST_FRAMES:
+        raise UnreadableVideo(
+            "too_short", f"{path} holds a single frame; {LEAST_FRAMES} are needed."
+        )
     faces = gathered.faces()
     count = len(gathered.tracks.lasting)
     if mouths is None:
