@@ -16,6 +16,7 @@
         └── UnreadableFile      one file gives nothing that can be used; carries the reason
             ├── UnreadableImage     it is no picture that can be trusted
             ├── UnreadableSound     it is no sound that can be judged
+            ├── UnreadableVideo     it is no video that can be judged
             └── UnreadableDocument  it gives no text
 
 Messages are sentences for people: what was found, where, and what to do.
@@ -37,6 +38,7 @@ __all__ = [
     "UnreadableFile",
     "UnreadableImage",
     "UnreadableSound",
+    "UnreadableVideo",
     "UsageError",
     "WorkError",
 ]
@@ -80,6 +82,10 @@ class UnreadableImage(UnreadableFile):
 
 class UnreadableSound(UnreadableFile):
     """One file is not a sound that can be judged."""
+
+
+class UnreadableVideo(UnreadableFile):
+    """One file is not a video that can be judged."""
 
 
 class DetectorFileError(WorkError):

@@ -78,7 +78,7 @@ def test_damage_and_what_was_looked_at_are_remarked(tmp_path: Path) -> None:
     path = tmp_path / "cut.jpg"
     write_jpeg(path, side=256)
     path.write_bytes(path.read_bytes()[:9000] + b"\xff\xd9")
-    assert read_picture(path).remarks == ("damaged: part of the picture is missing",)
+    assert read_picture(path).remarks == ("damaged: part of it is missing",)
     large = tmp_path / "large.jpg"
     cv2.imwrite(str(large), np.zeros((8000, 8000, 3), np.uint8))
     reading = read_picture(large)

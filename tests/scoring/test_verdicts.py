@@ -10,7 +10,7 @@ import pytest
 from deepward.detectors import Detector, decide
 from deepward.pictures.decode import decode_image
 from deepward.progress import Advance
-from deepward.scoring import expand_paths, score_paths, verdicts
+from deepward.scoring import batches, expand_paths, score_paths
 from deepward.scoring.reading import Reading
 
 
@@ -92,19 +92,19 @@ def test_what_waits_for_a_slow_file_is_taken_out_of_order_and_nothing_twice() ->
             most = max(most, held)
             yield number, Reading(pixels)
 
-    for batch in verdicts._batches(readings(), batch_size=16):
+    for batch in batches.batches(readings(), batch_size=16):
         assert len(batch) <= 16
         seen += [number for number, _ in batch]
         held -= len(batch) * pixels.nbytes
     assert sorted(seen) == list(range(310))
-    assert most < verdicts._WAITING_BYTES + verdicts._BATCH_BYTES + 2 * pixels.nbytes
+    assert most < batches._WAITING_BYTES + batches._BATCH_BYTES + 2 * pixels.nbytes
 
 
 def test_batches_are_the_same_whatever_order_files_get_done_in() -> None:
     order = np.random.default_rng(0).permutation(100)
     blank = Reading(np.zeros((8, 8, 3), np.uint8))
-    batches = verdicts._batches(((int(number), blank) for number in order), batch_size=16)
-    assert [number for batch in batches for number, _ in batch] == list(range(100))
+    found = batches.batches(((int(number), blank) for number in order), batch_size=16)
+    assert [number for batch in found for number, _ in batch] == list(range(100))
 
 
 def test_a_verdict_on_a_damaged_picture_says_so(
@@ -114,5 +114,5 @@ def test_a_verdict_on_a_damaged_picture_says_so(
     (tmp_path / "cut.jpg").write_bytes(data[: len(data) * 3 // 4] + b"\xff\xd9")
     (verdict,) = score_paths(detector, [tmp_path / "cut.jpg"])
     assert verdict.probability is not None
-    assert verdict.reason.endswith("; damaged: part of the picture is missing")
+    assert verdict.reason.endswith("; damaged: part of it is missing")
     assert verdict.notes == ("part_missing",)

@@ -48,10 +48,12 @@ def detectors_for(files: Sequence[Path], folder: Path | None) -> list[Path]:
     Raises:
         UsageError, DetectorFileError: as `detector_at`.
     """
-    from deepward.sounds.containers import named_like
+    from deepward.sounds.containers import named_like as named_like_sound
+    from deepward.videos.containers import named_like as named_like_video
 
-    sounds = sum(named_like(str(file)) for file in files)
-    if folder is not None or not sounds:
+    videos = sum(named_like_video(str(file)) for file in files)
+    sounds = sum(named_like_sound(str(file)) for file in files)
+    if folder is not None or not (sounds or videos):
         return [detector_at(folder)]
     if sounds == len(files):
         return [detector_at(None, "audio")]

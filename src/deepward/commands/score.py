@@ -53,12 +53,13 @@ def score(
 ) -> None:
     """Say of every file whether it is real or fake, how sure, and why.
 
-    Pictures, and sounds (WAV, FLAC, Ogg, MP3) where a detector of sounds was trained. A folder
-    stands for every file below it; hidden files are skipped. What is neither is "not applicable",
-    what the detector cannot tell is "inconclusive"; both come with the reason, which tells of
-    damage too. The probability is that of being fake. Of pictures above 12.5 megapixels the middle
-    is looked at, at native resolution; of sounds the first ten seconds. Fails with 1 when not a
-    single file could be judged.
+    Pictures, sounds (WAV, FLAC, Ogg, MP3) where a detector of sounds was trained, and videos (MP4,
+    MOV, WebM, MKV, AVI, MPEG), part by part: faces, whole frames, sound, lips against sound. A
+    folder stands for every file below it; hidden files are skipped. What is none of these is "not
+    applicable", what the detector cannot tell is "inconclusive"; both come with the reason, which
+    tells of damage too. The probability is that of being fake. Of pictures above 12.5 megapixels
+    the middle is looked at, at native resolution; of sounds the first ten seconds; of long videos
+    six passages. Videos are not kept by --log. Fails with 1 when not a single file could be judged.
     """
     from deepward.scoring.paths import expand_paths
 
@@ -86,7 +87,8 @@ def score(
         for judge, verdict in verdicts:
             counts[verdict.verdict] += 1
             show(verdict, judge.content_hash)
-            keep(judge.content_hash, verdict)
+            if verdict.clip is None:  # the log compares samples, of which a clip has many
+                keep(judge.content_hash, verdict)
     seconds = time.monotonic() - begun
     used = zip(places, loaded.values(), strict=True)
     named = ", ".join(f"{place.name} {each.content_hash[:12]}" for place, each in used)

@@ -6,17 +6,20 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.errors import UnreadableImage, UnreadableSound
+from deepward.errors import UnreadableFile, UnreadableImage, UnreadableSound, UnreadableVideo
 from deepward.intake.pool import Failure, run_tasks
 from deepward.intake.reasons import NOTES, REASONS
 from deepward.pictures.crops import judged_part
 from deepward.pictures.decode import decode_image
 from deepward.sounds.decode import decode_sound
+
+if TYPE_CHECKING:
+    from deepward.videos.clip import Clip
 
 __all__ = ["SECONDS", "Reading", "read_into", "read_pictures"]
 
@@ -31,6 +34,7 @@ _WITH_NUMBERS = frozenset(
         "too_many_channels",
         "odd_rate",
         "no_decoder",
+        "no_video",
     }
 )
 # Notes that a verdict repeats.
@@ -40,7 +44,9 @@ _SAID = (
     "metadata_dropped",
     "first_part_only",
     "late_start",
+    "frames_end_early",
     "low_rate",
+    "passages_only",
 )
 
 
@@ -54,17 +60,26 @@ class Reading:
         reason: why there are no pixels.
         notes: codes of what was special about the picture (see `reasons.NOTES`).
         remarks: what a reader of the verdict should know: damage, and how much was looked at.
+        clip: of a video, which has many pictures instead of `pixels`.
     """
 
     pixels: NDArray[Any] | None
     reason: str = ""
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    clip: "Clip | None" = None
+
+    @property
+    def samples(self) -> list[NDArray[Any]]:
+        """What a detector is given: one picture or sound, a clip's faces and then its frames."""
+        if self.clip is not None:
+            return [shot.pixels for shot in (*self.clip.faces, *self.clip.frames)]
+        return [] if self.pixels is None else [self.pixels]
 
     @property
     def bytes(self) -> int:
-        """Memory that the pixels hold."""
-        return 0 if self.pixels is None else self.pixels.nbytes
+        """Memory that the samples hold."""
+        return sum(sample.nbytes for sample in self.samples)
 
 
 def read_pictures(
@@ -83,7 +98,7 @@ def read_pictures(
     Args:
         paths: any files; pipes, devices and folders are refused and never waited for.
         minimum_size: the least height and width in pixels, or samples, that can be judged.
-        medium: of what is to be read, "image" or "audio".
+        medium: of what is to be read, "image", "audio" or "video".
         workers: processes that decode; by default one per core, at most 4.
         seconds: of computing that one file may cost.
     """
@@ -110,15 +125,23 @@ def read_into(task: list[Any]) -> dict[str, Any]:
     """Reads a sample as detectors see it and leaves its values in a file; runs in a worker.
 
     Args:
-        task: the file, the least size, the file for the values, "audio" for a sound.
+        task: the file, the least size, the file for the values, "audio" for a sound, "video" for
+            a clip.
 
     Returns:
-        `shape` of the pixels, `whole` (height and width of the picture) and `notes`; or `reason`,
-        in words.
+        `shape` of the pixels, `whole` (height and width of the picture) and `notes`; of a clip,
+        `clip`; or `reason`, in words.
     """
     path, minimum_size, place, *medium = task
     if medium == ["audio"]:
         return _sound_into(path, minimum_size, place)
+    if medium == ["video"]:
+        from deepward.scoring.clip_reading import read_clip_into
+
+        try:
+            return read_clip_into(path, minimum_size, place)
+        except UnreadableVideo as error:
+            return {"reason": _in_words(path, error)}
     try:
         decoded = decode_image(Path(path), minimum_side=minimum_size)
     except UnreadableImage as error:
@@ -142,6 +165,13 @@ def _sound_into(path: str, minimum_size: int, place: str) -> dict[str, Any]:
 def _collected(outcome: dict[str, Any], place: str) -> Reading:
     if "reason" in outcome:
         return Reading(None, outcome["reason"])
+    if "clip" in outcome:
+        from deepward.scoring.clip_reading import collect_clip
+
+        clip = collect_clip(outcome["clip"], place)
+        notes = clip.facts.notes
+        said = tuple(NOTES[note] for note in _SAID if note in notes)
+        return Reading(None, notes=notes, remarks=said, clip=clip)
     kind = np.uint8 if "whole" in outcome else np.int16
     pixels: NDArray[Any] = np.fromfile(place, kind).reshape(outcome["shape"])
     os.unlink(place)
@@ -153,7 +183,7 @@ def _collected(outcome: dict[str, Any], place: str) -> Reading:
     return Reading(pixels, notes=tuple(outcome["notes"]), remarks=tuple(remarks))
 
 
-def _in_words(path: str, error: UnreadableImage | UnreadableSound) -> str:
+def _in_words(path: str, error: UnreadableFile) -> str:
     code = error.reason
     if code == "vanished" and os.path.islink(path):
         code = "dangling_link"
@@ -164,6 +194,8 @@ def _in_words(path: str, error: UnreadableImage | UnreadableSound) -> str:
     said = str(error).removeprefix(f"{path} ").removesuffix(".")
     if code == "not_a_sound":
         return "not a sound: is of no kind known here"
+    if code == "not_a_video":
+        return "not a video: is of no kind known here"
     if code in ("not_an_image", "unsupported_format"):
         return f"not a picture: {said.removeprefix('is ')}"
     return _spoken(code, said if code in _WITH_NUMBERS else REASONS.get(code, said))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from deepward.files import printable
 from deepward.pictures.decode import MAXIMUM_BYTES
 from deepward.scoring.reading import SECONDS
-from deepward.scoring.verdicts import Verdict, score_paths
+from deepward.scoring.streams import score_paths
+from deepward.scoring.verdicts import Verdict
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector
