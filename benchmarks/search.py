@@ -42,6 +42,9 @@ class MadeEncoder:
             return self.real.encode(texts)
         return self.made(len(texts))
 
+    def knows(self, text: str) -> bool:
+        return True
+
     def made(self, count: int) -> Vectors:
         """Unit vectors (count, D), each in one of the clusters."""
         clusters = self._rng.integers(CLUSTERS, size=count)

@@ -35,6 +35,9 @@ class HashingEncoder:
                 vectors[row, digest[0] % 64] += 1.0 if digest[1] % 2 else -1.0
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
+    def knows(self, text: str) -> bool:
+        return True
+
 
 def made_text(seed: int, paragraphs: int = 4) -> str:
     """Sentences of made words; another seed gives others."""

@@ -1,5 +1,6 @@
 """`deepward ingest` and `deepward search`: documents in, cited passages out."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,6 +53,7 @@ def ingest(
         crawl,
         usual_addresses,
     )
+    from deepward.intake.reasons import in_words
     from deepward.knowledge import base, ingested
     from deepward.knowledge.settings import KnowledgeSettings, knowledge_files
 
@@ -79,18 +81,30 @@ def ingest(
             rebuild=rebuild,
             progress=progress,
         )
-    aside = inventory.quarantine()
+    aside = inventory.set_aside()
     refused = crawled.failures() if crawled else {}
     if as_json:
-        print_json({**vars(report), "quarantine": aside, "pages_failed": refused, "index": version})
+        print_json(
+            {
+                **vars(report),
+                "quarantine": inventory.quarantine(),
+                "set_aside": aside,
+                "pages_failed": refused,
+                "index": version,
+            }
+        )
         return
     out(
         f"{report.new} new, {report.changed} changed, {report.removed} removed, "
         f"{report.unchanged} unchanged documents; {report.duplicates} repetitions dropped; "
         f"{report.chunks} passages at {files.index}"
     )
-    for reason, count in aside.items():
-        say(f"set aside: {count} {reason}")
+    for document in aside:
+        say("set aside: {source}: {reason}. {detail} {remedy}".format(**document))
+    named = Counter(document["reason"] for document in aside)
+    for reason, count in inventory.quarantine().items():
+        if count > named[reason]:
+            say(f"set aside: {count - named[reason]} files: {in_words(reason)}")
     for url, reason in refused.items():
         say(f"not fetched: {url}: {reason}")
 
@@ -129,12 +143,20 @@ def search(
     settings = KnowledgeSettings.from_environment()
     with open_searcher(knowledge_files(), settings, rerank=rerank) as searcher:
         hits = searcher.search(words, k, filters)
+    if not hits:
+        say(
+            "Nothing in the knowledge base answers this. Ask in other words, or `deepward ingest` "
+            "documents that do."
+        )
+        return
+    if all(hit.scores["vector"] is None for hit in hits):
+        say(
+            f"Found by words alone: the encoder {settings.encoder} does not know these letters. "
+            "DEEPWARD_ENCODER takes the folder of a multilingual one."
+        )
     if as_json:
         for hit in hits:
             print_json(hit.as_dict())
-        return
-    if not hits:
-        say("Nothing in the knowledge base fits.")
         return
     _show(hits)
 

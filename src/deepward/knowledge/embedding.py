@@ -1,6 +1,8 @@
 """Text to unit vectors, by any sentence-transformers model; loaded once per process."""
 
 import os
+import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 
 from deepward.errors import KnowledgeError
 from deepward.files import canonical_json, sha256_bytes, sha256_file
+from deepward.knowledge.query_encoder import QueryEncoder
+from deepward.knowledge.terms import unified
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -19,6 +23,56 @@ __all__ = ["DEFAULT_ENCODER", "Encoder", "SentenceEncoder", "Vectors", "load_enc
 
 Vectors = NDArray[np.float32]
 DEFAULT_ENCODER = "minilm"
+# Languages that are written in other letters than Latin ones, of those that models name.
+_OTHER_LETTERS = frozenset(
+    [
+        "am",
+        "ar",
+        "as",
+        "be",
+        "bg",
+        "bn",
+        "dv",
+        "el",
+        "fa",
+        "gu",
+        "he",
+        "hi",
+        "hy",
+        "ja",
+        "ka",
+        "kk",
+        "km",
+        "kn",
+        "ko",
+        "ky",
+        "lo",
+        "mk",
+        "ml",
+        "mn",
+        "mr",
+        "my",
+        "ne",
+        "or",
+        "pa",
+        "ps",
+        "ru",
+        "sa",
+        "sd",
+        "si",
+        "sr",
+        "ta",
+        "te",
+        "tg",
+        "th",
+        "ti",
+        "uk",
+        "ur",
+        "yi",
+        "zh",
+        "multilingual",
+    ]
+)
 
 
 class Encoder(Protocol):
@@ -32,6 +86,10 @@ class Encoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors (N, D), in the order of `texts`."""
+        ...
+
+    def knows(self, text: str) -> bool:
+        """Whether its vectors mean something for a text in this script."""
         ...
 
 
@@ -81,14 +139,48 @@ class SentenceEncoder:
         """
         if not texts:
             return np.zeros((0, 0), dtype=np.float32)
+        same = [unified(text) for text in texts]
+        if len(same) == 1 and self._light is not None:  # always: a text has one vector
+            return self._light.encode(same[0])[None]
         vectors: Vectors = self.model.encode(
-            list(texts),
+            same,
             batch_size=64,
             normalize_embeddings=True,
             show_progress_bar=False,
             convert_to_numpy=True,
         ).astype(np.float32, copy=False)
         return vectors
+
+    def knows(self, text: str) -> bool:
+        """Whether it was trained on languages in these letters, by the card beside its weights.
+
+        A model of languages in Latin letters alone has next to no words in others: their vectors
+        say nothing. What names no language, or several kinds of them, is taken to know all.
+        """
+        if not self._latin_alone:
+            return True
+        found = [c for c in unified(text) if c.isalpha()]
+        latin = sum(c.isascii() or unicodedata.name(c, "").startswith("LATIN") for c in found)
+        return 2 * latin >= len(found)
+
+    @cached_property
+    def languages(self) -> frozenset[str]:
+        """ISO codes that the model's card gives; empty where it gives none."""
+        try:
+            card = (self.folder / "README.md").read_text(encoding="utf-8")
+        except (OSError, UnicodeError):
+            return frozenset()
+        front = re.match(r"---\n(.*?)\n---", card, re.DOTALL)
+        given = re.search(r"^language:((?:.*)(?:\n *- .*)*)", front[1], re.M) if front else None
+        return frozenset(re.findall(r"[a-z]{2,}", given[1])) if given else frozenset()
+
+    @cached_property
+    def _latin_alone(self) -> bool:
+        return bool(self.languages) and not self.languages & _OTHER_LETTERS
+
+    @cached_property
+    def _light(self) -> QueryEncoder | None:
+        return QueryEncoder.open(self.folder) if self.device == "cpu" else None
 
 
 @lru_cache(maxsize=4)

@@ -26,6 +26,7 @@ from deepward.intake.walk import escape_path
 from deepward.knowledge.documents import Document
 from deepward.knowledge.folders import Folder, ListedDocument, list_files
 from deepward.knowledge.reading import assemble
+from deepward.knowledge.remedies import NO_DOCUMENTS, remedy
 from deepward.knowledge.text_store import load_text, reader_version, store_text, text_file
 from deepward.progress import Advance, Progress, no_progress
 
@@ -75,6 +76,23 @@ class Inventory:
         """Files per reason, in the order of the alphabet."""
         counts = self.table["quarantine"].dropna().value_counts().sort_index()
         return {str(reason): int(number) for reason, number in counts.items()}
+
+    def set_aside(self) -> list[dict[str, str]]:
+        """Each document that is not used: `source`, `reason`, `detail` and what helps (`remedy`).
+
+        Files that nobody took for documents are only counted, by `quarantine`.
+        """
+        rows = self.table[self.table["quarantine"].notna()].to_dict("records")
+        return [
+            {
+                "source": row["source"],
+                "reason": row["quarantine"],
+                "detail": row["detail"] or REASONS.get(row["quarantine"], ""),
+                "remedy": remedy(row["quarantine"]),
+            }
+            for row in rows
+            if row["quarantine"] not in NO_DOCUMENTS
+        ]
 
     def documents(self) -> Iterator[Document]:
         """The usable documents, in the order of the table, read from the text store one by one.

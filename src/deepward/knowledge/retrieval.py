@@ -1,21 +1,25 @@
 """Hybrid retrieval: by meaning and by words, fused, reranked where asked, without repetition."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from deepward.errors import UsageError
+from deepward.knowledge.bibliographies import is_bibliography
 from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.index.filters import EVERYTHING, Filters
 from deepward.knowledge.index.tables import Passage
 from deepward.knowledge.reranking import Reranker
+from deepward.knowledge.terms import terms
 
 __all__ = ["Filters", "Hit", "SearchConfig", "Searcher", "fuse", "maximal_marginal_relevance"]
 
-_WORD = re.compile(r"\w+")
+_LOOKED_AT = 10  # of the best passages by words
+_STOP_WORDS = Path(__file__).with_name("stop_words.txt")  # of English, as scikit-learn ships them
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,11 @@ class SearchConfig:
         rrf_constant: k of reciprocal rank fusion; the larger, the less the first ranks count.
         candidates: taken from each ranking; filters apply before.
         diversity: 1 - lambda of maximal marginal relevance: 0 ranks by relevance alone.
+        bibliography_weight: of a list of literature, which names works and says nothing.
+        least_cosine: of the nearest passage; below it, unless one passage holds the share
+            `least_words` of the telling words, nothing answers. `least_grams` is that share where
+            the encoder does not know the letters, and words are cut into grams. Measured with
+            MiniLM: all of 72 questions lie above, 23 of 24 on other subjects below.
         mode: `hybrid`, or one part alone, to compare.
     """
 
@@ -35,6 +44,10 @@ class SearchConfig:
     rrf_constant: int = 60
     candidates: int = 60
     diversity: float = 0.3
+    bibliography_weight: float = 0.5
+    least_cosine: float = 0.28
+    least_words: float = 0.75
+    least_grams: float = 0.25
     mode: Literal["hybrid", "vector", "bm25"] = "hybrid"
 
 
@@ -89,30 +102,37 @@ class Searcher:
     def search(self, query: str, k: int = 5, filters: Filters = EVERYTHING) -> list[Hit]:
         """The `k` best passages, best first; fewer when there are not as many.
 
+        None where nothing answers: see `SearchConfig.least_cosine`.
+
         Raises:
             UsageError: the query has no word, or `k` is not positive.
         """
-        words = _WORD.findall(query)
+        words = terms(query)
         if not words:
             raise UsageError("Ask with at least one word.")
         if k < 1:
             raise UsageError(f"k is {k}; at least one passage must be wanted.")
         depth = max(self.config.candidates, 4 * k)
-        asked = self.index.encoder.encode([query])  # (1, D)
+        encoder = self.index.encoder
+        asked = encoder.encode([query])[0]  # (D,)
         vector: list[tuple[str, float]] = []
         bm25: list[tuple[str, float]] = []
-        if self.config.mode != "bm25":
-            [vector] = self.index.vectors.nearest(asked, depth, filters)
+        if self.config.mode != "bm25" and encoder.knows(query):
+            vector = self.index.nearest(asked, depth, filters)
         if self.config.mode != "vector":
             bm25 = self.index.passages.match(_telling(words), depth, filters)
+        # Without what a running writer removed.
+        passages = self.index.passages.passages(sorted({i for i, _ in (*vector, *bm25)}))
+        known = {i for i, p in passages.items() if encoder.knows(query) and encoder.knows(p.text)}
         fused = fuse(
-            [[i for i, _ in vector], [i for i, _ in bm25]],
+            [[i for i, _ in vector if i in known], [i for i, _ in bm25 if i in passages]],
             [self.config.vector_weight, self.config.bm25_weight],
             self.config.rrf_constant,
         )
+        if not self._answered(_telling(words), vector, [i for i, _ in bm25], encoder.knows(query)):
+            return []
+        self._pass_on(fused, passages)
         order = sorted(fused, key=lambda i: (-fused[i], i))[:depth]
-        passages = self.index.passages.passages(order)  # drops what a running writer removed
-        order = [i for i in order if i in passages]
         relevance = {i: fused[i] for i in order}
         reranked: dict[str, float] = {}
         if self.reranker is not None and order:
@@ -127,9 +147,38 @@ class Searcher:
             self.config.diversity,
         )
         picked = [passages[order[c]] for c in chosen]
-        similar = {p.id: float(asked[0] @ p.vector) for p in picked}
+        similar = {p.id: float(asked @ p.vector) for p in picked if p.id in known}
         parts = {"vector": similar, "bm25": dict(bm25), "fused": fused, "rerank": reranked}
         return self._hits(picked, parts)
+
+    def _answered(
+        self,
+        words: Sequence[str],
+        vector: Sequence[tuple[str, float]],
+        found: Sequence[str],
+        known: bool,
+    ) -> bool:
+        """Whether anything answers: one passage near the question, or with most of its words."""
+        if self.config.mode != "hybrid" or (vector and vector[0][1] >= self.config.least_cosine):
+            return True
+        share = self.config.least_words if known else self.config.least_grams
+        held = self.index.passages.held(words, found[:_LOOKED_AT])
+        return max(held.values(), default=0) >= share * len(words)
+
+    def _pass_on(self, fused: dict[str, float], passages: Mapping[str, Passage]) -> None:
+        """Gives the score of a list of literature, in place, to the opening of its document.
+
+        The list names works on the subject and says nothing of it; it stays, behind the rest.
+        Of a document's passages that were found, the first one tells best what it is about.
+        """
+        lists = [i for i in fused if is_bibliography(passages[i].text)]
+        for name in lists:
+            source = passages[name].source
+            same = [i for i in fused if i not in lists and passages[i].source == source]
+            if same:
+                opening = min(same, key=lambda i: passages[i].position)
+                fused[opening] = max(fused[opening], fused[name])
+            fused[name] *= self.config.bibliography_weight
 
     def _hits(
         self, picked: Sequence[Passage], parts: Mapping[str, Mapping[str, float]]
@@ -160,10 +209,14 @@ class Searcher:
 
 def _telling(words: Sequence[str]) -> list[str]:
     """Words worth matching, each once: no stop words, unless there is nothing else."""
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
-    telling = [word for word in words if word.lower() not in ENGLISH_STOP_WORDS]
+    stop = _stop_words()
+    telling = [word for word in words if word.lower() not in stop]
     return list(dict.fromkeys(word.lower() for word in telling or words))
+
+
+@cache
+def _stop_words() -> frozenset[str]:
+    return frozenset(_STOP_WORDS.read_text(encoding="utf-8").split())
 
 
 def fuse(

@@ -7,8 +7,9 @@ from functools import lru_cache
 
 from deepward.knowledge.dates import Days, iso_date
 from deepward.knowledge.index.filters import Filters
+from deepward.knowledge.terms import is_short
 
-__all__ = ["add_date_rule", "marks", "match"]
+__all__ = ["add_date_rule", "held", "marks", "match", "where"]
 
 _TITLE_WEIGHT = 2.0  # of a word in the title, against one in the text
 _COMMON, _FEW = 0.04, 1000  # share of passages, and passages, above which a word is common
@@ -21,20 +22,34 @@ def match(
 
     Args:
         database: with the tables of `tables.py`.
-        words: any of them must occur; they are quoted, so no operator of FTS5 gets through.
+        words: of a question, as `terms` gives them; any of them must occur. They are quoted, so no
+            operator of FTS5 gets through.
         limit: how many at most.
         filters: what their documents must be.
     """
     if not words:
         return []
-    where, values = _where(filters)
+    clause, values = where(filters)
     rows = database.execute(
         "SELECT c.id, -m.score FROM (SELECT rowid, bm25(words, ?, 1.0) AS score FROM words "
-        f"WHERE words MATCH ?) m JOIN chunks c ON c.row = m.rowid {where} "
+        f"WHERE words MATCH ?) m JOIN chunks c ON c.row = m.rowid {clause} "
         "ORDER BY m.score, c.id LIMIT ?",
         (_TITLE_WEIGHT, _expression(database, words), *values, limit),
     )
     return [(chunk, float(score)) for chunk, score in rows]
+
+
+def held(database: sqlite3.Connection, words: Sequence[str], ids: Sequence[str]) -> dict[str, int]:
+    """How many of the words each of these passages holds; those with none are left out."""
+    counts: dict[str, int] = {}
+    query = (
+        "SELECT c.id FROM words JOIN chunks c ON c.row = words.rowid "
+        f"WHERE words MATCH ? AND c.id IN ({marks(ids)})"
+    )
+    for word in words:
+        for (chunk,) in database.execute(query, (_quoted(word), *ids)):
+            counts[chunk] = counts.get(chunk, 0) + 1
+    return counts
 
 
 def add_date_rule(database: sqlite3.Connection) -> None:
@@ -53,7 +68,7 @@ def _expression(database: sqlite3.Connection, words: Sequence[str]) -> str:
     A word in more than `_COMMON` of many passages adds little to a score and most of the time:
     each passage that has it would be scored. Where all words are such, all must occur.
     """
-    quoted = ['"' + word.replace('"', '""') + '"' for word in words]
+    quoted = list(map(_quoted, words))
     last = database.execute("SELECT max(row) FROM chunks").fetchone()[0]  # about as many
     most = int(_COMMON * (last or 0))
     if most < _FEW:
@@ -65,7 +80,12 @@ def _expression(database: sqlite3.Connection, words: Sequence[str]) -> str:
     return " OR ".join(rare) if rare else " AND ".join(quoted)
 
 
-def _where(filters: Filters) -> tuple[str, list[str]]:
+def _quoted(word: str) -> str:
+    return '"' + word.replace('"', '""') + ('"*' if is_short(word) else '"')
+
+
+def where(filters: Filters) -> tuple[str, list[str]]:
+    """A clause behind `FROM … c` that keeps chunks of such documents, and its values."""
     clauses: list[str] = []
     values: list[str] = []
     if filters.kinds:

@@ -24,7 +24,7 @@ __all__ = [
     "window_distances",
 ]
 
-_SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
+_SENTENCE_END = re.compile(r"(?<=[.?!])\s+|(?<=[。！？｡])(?![」』）”’\s])")
 
 
 @dataclass(frozen=True)
@@ -158,10 +158,15 @@ def _length(sentences: Sequence[Sentence], first: int, last: int) -> int:
 
 def _chunk(sentences: Sequence[Sentence], first: int, last: int) -> Chunk:
     lines = [
-        f"{sentence.text}\n" if sentence.heading else f"{sentence.text} "
+        sentence.text + ("\n" if sentence.heading else _between(sentence.text))
         for sentence in sentences[first : last + 1]
     ]
     return Chunk("".join(lines).strip(), sentences[first].page, first, last)
+
+
+def _between(text: str) -> str:
+    """What parts a sentence from the next one: nothing after a full stop of full width."""
+    return "" if text[-1] in "。！？｡" else " "
 
 
 def _cut(text: str, most: int) -> list[str]:

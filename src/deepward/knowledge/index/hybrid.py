@@ -12,9 +12,10 @@ import numpy as np
 from deepward.errors import KnowledgeError
 from deepward.files import canonical_json, sha256_bytes
 from deepward.knowledge.documents import Document
-from deepward.knowledge.embedding import Encoder
+from deepward.knowledge.embedding import Encoder, Vectors
 from deepward.knowledge.index.cutting import Split, batches, cut
 from deepward.knowledge.index.duplicates import mark_duplicates
+from deepward.knowledge.index.filters import EVERYTHING, Filters
 from deepward.knowledge.index.opening import open_to_read, open_to_write, writer_lock
 from deepward.knowledge.index.passages import Passages
 from deepward.knowledge.index.vectors import VectorIndex
@@ -22,6 +23,8 @@ from deepward.progress import Advance, Progress, no_progress
 
 __all__ = ["Agreement", "HybridIndex", "SyncReport"]
 
+_BEYOND_ASCII = "2"  # raise when texts with other letters are cut or embedded in another way
+_EXACT = 10_000  # passages that are looked through one by one
 _STEP = 5000  # vectors that are held in memory at once while they are stored
 
 
@@ -108,6 +111,18 @@ class HybridIndex:
     def close(self) -> None:
         self.passages.close()
         self.vectors.close()
+
+    def nearest(
+        self, vector: Vectors, limit: int, filters: Filters = EVERYTHING
+    ) -> list[tuple[str, float]]:
+        """Nearest passages to a unit vector (D,): (id, cosine similarity), highest first.
+
+        An index of a usual size is looked through as it is; a larger one, or a server's, by Chroma.
+        """
+        if not self.vectors.url and self.passages.last_row() <= _EXACT:
+            return self.passages.nearest(vector, limit, filters)
+        [found] = self.vectors.nearest(vector[None], limit, filters)
+        return found
 
     def sync(
         self,
@@ -215,4 +230,6 @@ class HybridIndex:
 
 
 def _fingerprint(document: Document) -> str:
-    return sha256_bytes(canonical_json(document.as_dict()).encode())
+    facts = canonical_json(document.as_dict())
+    # In another way, only what is not plain ASCII is cut and embedded: it alone is written anew.
+    return sha256_bytes((facts if facts.isascii() else f"{facts} {_BEYOND_ASCII}").encode())

@@ -22,7 +22,9 @@ from deepward.knowledge.index.vectors import VectorIndex
 __all__ = ["open_to_read", "open_to_write", "writer_lock"]
 
 _LOCK_SECONDS = 10.0
-_FACTS = "2"  # raise when vectors carry other facts: they are stored anew, not embedded
+# Raise when vectors carry other facts or words are cut otherwise: both are stored anew, and nothing
+# is embedded.
+_FACTS = "3"
 _RECIPE = canonical_json(
     {
         "version": 1,  # raise when documents are cut or embedded in another way
@@ -61,7 +63,7 @@ def open_to_read(folder: Path, encoder: Encoder, chroma_url: str) -> tuple[Passa
     if problem:
         passages.close()
         raise KnowledgeError(f"The knowledge base at {folder} {problem}")
-    return passages, VectorIndex(folder / "chroma", chroma_url)
+    return passages, VectorIndex(folder / "chroma", chroma_url)  # opened when it is needed
 
 
 def open_to_write(
@@ -89,17 +91,18 @@ def open_to_write(
                 "Passages of two kinds cannot be compared: ingest again with --rebuild."
             )
     try:
-        vectors = VectorIndex(folder / "chroma", chroma_url)
+        vectors = VectorIndex(folder / "chroma", chroma_url).open()
     except KnowledgeError:
         if chroma_url:
             passages.close()
             raise
         # Everything in it can be made anew from the passages, without the encoder.
         shutil.rmtree(folder / "chroma", ignore_errors=True)
-        vectors = VectorIndex(folder / "chroma")
+        vectors = VectorIndex(folder / "chroma").open()
     if passages.setting("facts") != _FACTS:
         passages.keep("state", "being written")
         vectors.remove(sorted(vectors.ids()))
+        passages.rewrite_words()
         passages.keep("facts", _FACTS)
     return passages, vectors
 

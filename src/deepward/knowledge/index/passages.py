@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from deepward.knowledge.documents import Document
-from deepward.knowledge.index import bm25
+from deepward.knowledge.embedding import Vectors
+from deepward.knowledge.index import bm25, exact
 from deepward.knowledge.index.filters import EVERYTHING, Filters
-from deepward.knowledge.index.tables import DocumentRow, Passage, open_tables
+from deepward.knowledge.index.tables import WORDS, DocumentRow, Passage, open_tables
+from deepward.knowledge.terms import indexed
 
 __all__ = ["Passages"]
 
@@ -107,8 +109,21 @@ class Passages:
 
     def _add_words(self, row: int | None, title: str, text: str) -> None:
         self._db.execute(
-            "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)", (row, title, text)
+            "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
+            (row, indexed(title), indexed(text)),
         )
+
+    def rewrite_words(self) -> None:
+        """Makes the index of words anew, as another version of it demands."""
+        with self._db:
+            self._db.execute("DROP TABLE words")
+            self._db.execute(WORDS)
+            rows = self._db.execute(
+                "SELECT c.row, d.title, c.text FROM chunks c JOIN documents d USING (source) "
+                "WHERE c.duplicate_of IS NULL ORDER BY c.row"
+            ).fetchall()
+            for row in rows:
+                self._add_words(*row)
 
     def promote(self) -> list[str]:
         """Duplicates whose original has gone take its place; returns their ids.
@@ -234,6 +249,20 @@ class Passages:
     ) -> list[tuple[str, float]]:
         """Best passages by BM25: (id, score), as `bm25.match` gives them."""
         return bm25.match(self._db, words, limit, filters)
+
+    def nearest(
+        self, vector: Vectors, limit: int, filters: Filters = EVERYTHING
+    ) -> list[tuple[str, float]]:
+        """Best passages by meaning: (id, cosine), as `exact.nearest` gives them."""
+        return exact.nearest(self._db, vector, limit, filters)
+
+    def held(self, words: Sequence[str], ids: Sequence[str]) -> dict[str, int]:
+        """How many of the words each passage holds, as `bm25.held` gives it."""
+        return bm25.held(self._db, words, ids)
+
+    def last_row(self) -> int:
+        """About as many passages as there are, without counting."""
+        return int(self._db.execute("SELECT coalesce(max(row), 0) FROM chunks").fetchone()[0])
 
     def _in(self, query: str, values: Sequence[str]) -> Iterator[Any]:
         for start in range(0, len(values), _MANY):

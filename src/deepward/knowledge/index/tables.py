@@ -9,7 +9,7 @@ from deepward.knowledge.dates import Days, iso_date
 from deepward.knowledge.embedding import Vectors
 from deepward.knowledge.index.bm25 import add_date_rule
 
-__all__ = ["DocumentRow", "Passage", "open_tables"]
+__all__ = ["WORDS", "DocumentRow", "Passage", "open_tables"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -27,8 +27,13 @@ CREATE INDEX IF NOT EXISTS chunks_by_source ON chunks (source);
 CREATE INDEX IF NOT EXISTS chunks_by_text ON chunks (text_hash) WHERE duplicate_of IS NULL;
 CREATE INDEX IF NOT EXISTS chunks_by_original ON chunks (duplicate_of)
     WHERE duplicate_of IS NOT NULL;
-CREATE VIRTUAL TABLE IF NOT EXISTS words
-    USING fts5 (title, text, tokenize = 'porter unicode61 remove_diacritics 2');
+"""
+# Marks are parts of words: in many scripts they are the vowels. What goes in is `terms.indexed`.
+WORDS = """
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
+    title, text,
+    tokenize = "porter unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"
+);
 """
 
 
@@ -84,7 +89,7 @@ def open_tables(path: Path, writable: bool) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = NORMAL")  # survives kill -9; WAL keeps it whole
         add_date_rule(database)
         if writable:
-            database.executescript(_SCHEMA)
+            database.executescript(_SCHEMA + WORDS)
         database.execute("SELECT count(*) FROM documents").fetchone()
     except sqlite3.Error as error:
         raise KnowledgeError(

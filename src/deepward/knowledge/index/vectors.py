@@ -1,8 +1,9 @@
 """The vector index: a Chroma collection on disk, or of a Chroma server."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from deepward.errors import KnowledgeError
@@ -12,6 +13,7 @@ from deepward.knowledge.index.tables import DocumentRow
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
 
 __all__ = ["VectorIndex"]
 
@@ -22,35 +24,55 @@ class VectorIndex:
     """Nearest passages by cosine similarity (HNSW)."""
 
     def __init__(self, folder: Path, url: str = "") -> None:
-        """Opens the collection, making it when it is missing.
+        """Names the collection; it is opened, and made when it is missing, at its first use.
 
         Args:
             folder: where Chroma keeps it on disk.
             url: `http://host:port` of a Chroma server, which is then used instead; a path behind
                 it names the collection, so that several knowledge bases can share a server.
+        """
+        self.folder = folder
+        self.url = url
+
+    def open(self) -> Self:
+        """Opens the collection now.
 
         Raises:
             KnowledgeError: the server does not answer, or the files cannot be opened.
         """
-        self.folder = folder
-        self.url = url
+        assert self._collection is not None
+        return self
+
+    @cached_property
+    def _client(self) -> "ClientAPI":
         try:
-            self._client = _client(folder, url)
-            self._collection = self._client.get_or_create_collection(
-                urlsplit(url).path.strip("/") or _COLLECTION,
+            return _client(self.folder, self.url)
+        except Exception as error:  # Chroma's errors have no common base
+            raise self._failed(error) from error
+
+    @cached_property
+    def _collection(self) -> "Collection":
+        client = self._client
+        try:
+            return client.get_or_create_collection(
+                urlsplit(self.url).path.strip("/") or _COLLECTION,
                 embedding_function=None,  # vectors are always given: nothing is downloaded
                 # A high ef keeps the answers of a small index exact, and so the same every time.
                 configuration={
                     "hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 400}
                 },
             )
-        except Exception as error:  # Chroma's errors have no common base
-            _forget_failed_clients()
-            where = f"server {url}" if url else f"folder {folder}"
-            raise KnowledgeError(f"The Chroma {where} cannot be opened: {error}") from error
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> KnowledgeError:
+        _forget_failed_clients()
+        where = f"server {self.url}" if self.url else f"folder {self.folder}"
+        return KnowledgeError(f"The Chroma {where} cannot be opened: {error}")
 
     def close(self) -> None:
-        self._client.close()  # type: ignore[attr-defined]
+        if "_client" in vars(self):
+            self._client.close()  # type: ignore[attr-defined]
 
     def count(self) -> int:
         """How many passages are stored."""

@@ -1,5 +1,6 @@
 """HTML pages: the main text without menus and adverts, the title and the date."""
 
+import copy
 import logging
 from typing import Any
 
@@ -7,6 +8,7 @@ from deepward.errors import UnreadableDocument
 from deepward.knowledge.documents import Page
 from deepward.knowledge.reading.html_text import find_title, remove_hidden, render
 from deepward.knowledge.reading.plaintext import Extracted, decode_text, letters, one_line
+from deepward.knowledge.reading.shallow import DEEPEST, fewer_attributes, is_deep, shallow_tree
 
 __all__ = ["parse_html", "read_html"]
 
@@ -34,6 +36,7 @@ def read_html(data: bytes, content_type: str | None = None, url: str | None = No
     language = tree.get("lang")
     heading = find_title(tree)
     remove_hidden(tree)
+    nested = copy.deepcopy(tree) if is_deep(tree, DEEPEST - 1) else None  # extraction cuts at it
     found = bare_extraction(
         tree,
         url=url,
@@ -47,7 +50,9 @@ def read_html(data: bytes, content_type: str | None = None, url: str | None = No
     text, title, date = "", None, None
     if isinstance(found, Found):
         text, title, date = render(found.body), found.title, found.date
-    if letters(text) < _FEW_LETTERS:  # a page too short to tell what is its main part
+    if nested is not None:  # nothing tells what is its main part
+        text = _whole_page(nested)
+    elif letters(text) < _FEW_LETTERS:  # a page too short to tell
         text = max(text, _whole_page(tree), key=letters)
     page = Page(number=None, text=text)
     return Extracted((page,), one_line(title) or one_line(heading), date, (), language)
@@ -57,14 +62,20 @@ def parse_html(text: str) -> Any:
     """The root element of a page, however broken.
 
     Raises:
-        UnreadableDocument: `no_text`: there is no element in it; `damaged`: it cannot be parsed.
+        UnreadableDocument: `no_text`: there is no element in it; `damaged`: it cannot be parsed;
+            `too_complex`: it nests without end.
     """
     import lxml.etree
     import lxml.html
 
-    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+    text = fewer_attributes(text)
+    # Comments go: pages hide words in them. Without `huge_tree` what lies deep would go too.
+    parser = lxml.html.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True
+    )
     try:
-        return lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+        tree = lxml.html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+        return shallow_tree(text) if is_deep(tree) else tree
     except lxml.etree.ParserError:
         raise UnreadableDocument("no_text", "It is a page without any content.") from None
     except (lxml.etree.LxmlError, ValueError) as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 from deepward.knowledge.reading.plaintext import clean_text
 
-__all__ = ["find_title", "remove_hidden", "render"]
+__all__ = ["find_title", "is_hidden", "remove_hidden", "render"]
 
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "head"))
 _LISTS = frozenset(("ul", "ol", "dl", "menu", "dir", "list"))
@@ -52,7 +52,7 @@ def remove_hidden(tree: Any) -> None:
 
     What style sheets and scripts hide is not known here.
     """
-    for element in [element for element in tree.iter() if _is_hidden(element)]:
+    for element in [element for element in tree.iter() if is_hidden(element)]:
         parent, before = element.getparent(), element.getprevious()
         if parent is None:
             continue
@@ -63,7 +63,7 @@ def remove_hidden(tree: Any) -> None:
         parent.remove(element)
 
 
-def _is_hidden(element: Any) -> bool:
+def is_hidden(element: Any) -> bool:
     if not isinstance(element.tag, str):  # a comment or a processing instruction
         return True
     if element.tag in ("html", "body"):  # some pages show these by script when they are loaded

@@ -28,6 +28,19 @@ _NO_TITLE = re.compile(
     re.IGNORECASE,
 )
 
+# Encodings of fonts that are named, not embedded, and that pypdf does not know yet, as Python calls
+# them (ISO 32000-2, table 116). With none they were read as UTF-16, which gives rare characters.
+_ENCODINGS = {
+    "euc_jp": ("EUC-H", "EUC-V"),
+    "cp932": ("90pv-RKSJ-H", "90msp-RKSJ-H", "90msp-RKSJ-V", "83pv-RKSJ-H", "Add-RKSJ-H"),
+    "euc_kr": ("KSC-EUC-H", "KSC-EUC-V", "KSCpc-EUC-H"),
+    "cp949": ("KSCms-UHC-H", "KSCms-UHC-V", "KSCms-UHC-HW-H", "KSCms-UHC-HW-V"),
+    "big5": ("B5pc-H", "B5pc-V"),
+    "big5hkscs": ("HKscs-B5-H", "HKscs-B5-V"),
+    "gbk": ("GBKp-EUC-H", "GBKp-EUC-V"),
+    "utf-16-be": ("UniKS-UTF16-H", "UniKS-UTF16-V", "UniJIS2004-UTF16-H", "UniJIS2004-UTF16-V"),
+}
+
 
 def read_pdf(data: bytes) -> Extracted:
     """Text of every page, numbered from 1, without running headers and footers.
@@ -39,6 +52,7 @@ def read_pdf(data: bytes) -> Extracted:
     from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    _teach_encodings()
     if b"%PDF-" not in data[:1024]:
         raise UnreadableDocument("damaged", "It does not begin like a PDF.")
     tail = data.rstrip(b"\0 \t\r\n")[-_TAIL:]
@@ -76,6 +90,14 @@ def read_pdf(data: bytes) -> Extracted:
         language = str(reader.root_object.get("/Lang") or "")
     numbered = tuple(Page(number, text) for number, text in enumerate(pages, start=1))
     return Extracted(numbered, title, date, (), language)
+
+
+def _teach_encodings() -> None:
+    from pypdf import _cmap
+
+    for code, names in _ENCODINGS.items():
+        for name in names:
+            _cmap._predefined_cmap.setdefault(f"/{name}", code)
 
 
 def _texts(reader: Any) -> Iterator[str]:

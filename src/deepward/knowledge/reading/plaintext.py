@@ -59,12 +59,24 @@ def decode_text(data: bytes, content_type: str | None = None) -> str:
     """
     from w3lib.encoding import html_to_unicode, read_bom
 
+    if code := _two_bytes(data):
+        return data.decode(code, "replace").replace("\0", "")
     if read_bom(data)[0] is None and _is_binary(data):
         raise UnreadableDocument("binary", "It holds binary data where text was expected.")
     _, text = html_to_unicode(content_type, data, auto_detect_fun=_detect_encoding)
     if text.count("\ufffd") > _REPLACED_SHARE * len(text):  # what it declares is not what it is
         text = data.decode(_detect_encoding(data), "replace")
     return text.replace("\0", "")
+
+
+def _two_bytes(data: bytes) -> str | None:
+    """UTF-16 without a mark of byte order: of the characters' halves, one is nearly always zero."""
+    head = data[:65536]
+    pairs = len(head) // 2
+    first, second = head[::2].count(0), head[1::2].count(0)
+    if pairs < 16 or max(first, second) < 0.7 * pairs or min(first, second) > 0.02 * pairs:
+        return None
+    return "utf-16-le" if second > first else "utf-16-be"
 
 
 def _is_binary(data: bytes) -> bool:

@@ -29,6 +29,7 @@ from deepward.knowledge.reading.plaintext import (
     letters,
     one_line,
 )
+from deepward.knowledge.reading.readable import why_unreadable
 
 __all__ = ["assemble", "extract", "read_bytes", "read_file"]
 
@@ -110,8 +111,26 @@ def extract(
         raise UnreadableDocument("too_complex", "It nests too deeply or grows too large.") from None
     if not any(letters(page.text) for page in found.pages):
         raise UnreadableDocument("no_text", "There is no word in it.")
+    found = replace(found, pages=_readable(found.pages))
     sample = "\n".join(page.text for page in found.pages[:20])
     return replace(found, language=guess_language(sample, found.language))
+
+
+def _readable(pages: tuple[Page, ...]) -> tuple[Page, ...]:
+    """The pages, empty where a page gives letters that are no writing.
+
+    Raises:
+        UnreadableDocument: `no_text`: no page with letters is left.
+    """
+    reasons = [why_unreadable(page.text) for page in pages]
+    kept = tuple(
+        page if reason is None else replace(page, text="")
+        for page, reason in zip(pages, reasons, strict=True)
+    )
+    told = [reason for reason in reasons if reason]
+    if told and not any(letters(page.text) for page in kept):
+        raise UnreadableDocument("no_text", f"It holds no readable text: {told[0]}.")
+    return kept
 
 
 def assemble(
