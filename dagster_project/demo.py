@@ -8,6 +8,7 @@ specimens; what the sensor asks for is run, to the decision about the next relea
 """
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ from deepward.home import (
     home,
     report_file,
 )
+from resources import Tracking
 from sensors.dead_runs import end_dead_runs, process_tag
 
 IMAGES_PER_CLASS = 150
@@ -205,7 +207,7 @@ def _show(results: Sequence[dg.ExecuteInProcessResult], seconds: float) -> None:
     _tell_releases()
     _say('Ask what it has read: `deepward search "how is a face swap made"`.')
     _say("Look at every step with `make ui`; judge a file with `deepward score PATH`.")
-    _say(f"MLflow: mlflow ui --backend-store-uri sqlite:///{home() / 'mlflow' / 'mlflow.db'}")
+    _say(f"MLflow: mlflow ui --backend-store-uri {shlex.quote(Tracking().address)}")
     print(f"Report: {report_file()}", flush=True)
 
 

@@ -56,6 +56,17 @@ class Record:
     note: str = ""
 
 
+def sqlite_address(file: Path) -> str:
+    """The address of an SQLite database, whatever signs stand in its path."""
+    from sqlalchemy import URL
+
+    address = URL.create("sqlite", database=str(file))
+    if (plain := address.render_as_string()) == f"sqlite:///{file}":
+        return plain
+    # With its driver named, MLflow makes no folder of what it takes for a path.
+    return address.set(drivername="sqlite+pysqlite").render_as_string()
+
+
 def open_client(address: str) -> "MlflowClient":
     """A client whose database has the current schema.
 

@@ -17,6 +17,7 @@ from resources.records import (
     experiment_of,
     open_client,
     register,
+    sqlite_address,
     write_run,
 )
 
@@ -61,7 +62,7 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def address(self) -> str:
-        return self.uri or f"sqlite:///{self.folder / 'mlflow.db'}"
+        return self.uri or sqlite_address(self.folder / "mlflow.db")
 
     def client(self) -> "MlflowClient":
         """A client whose database has the current schema."""

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from resources import MODEL_NAME, Record, Tracking
+from resources.records import sqlite_address
 
 CURVE = [{"epoch": 0, "cross_entropy": 0.7}, {"epoch": 1, "cross_entropy": 0.5}]
 SUMMARY = {
@@ -60,7 +61,7 @@ def test_a_training_is_a_run_with_curves_card_data_and_a_model(home: Path, tmp_p
     assert version.description == run.data.tags["mlflow.note.content"]
     place = Path(version.source.removeprefix("file://"))
     assert "python_function" in (place / "MLmodel").read_text()
-    kept = place / "artifacts" / "d" / "detector.json"
+    kept = place / "artifacts" / "detector" / "detector.json"
     assert kept.read_text() == "{}"
     # What is registered stays as it was when the folder is trained over.
     detector(tmp_path / "d", "changed")
@@ -240,3 +241,26 @@ def test_switched_off_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path))
     assert Tracking(enabled=False).detector("baseline", tmp_path, {}, SUMMARY) == ""
     assert list(tmp_path.iterdir()) == []
+
+
+ODD = "50%41 #a?b=c&d'q\"ü日本[x]*;"
+
+
+def test_a_home_with_any_signs_in_its_path_holds_database_and_artefacts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / ODD
+    monkeypatch.setenv("DEEPWARD_HOME", str(home))
+    tracking = Tracking()
+    (home / "detectors").mkdir(parents=True)
+    folder = detector(home / "detectors" / ODD, "{}")
+    assert tracking.detector("baseline", folder, {}, SUMMARY) == "1"
+    version = tracking.client().get_model_version_by_alias(MODEL_NAME, "challenger")
+    kept = tracking.client().download_artifacts(version.run_id, "model", str(tmp_path))
+    assert (Path(kept) / "artifacts/detector/detector.json").read_text() == "{}"
+    assert (home / "mlflow" / "mlflow.db").is_file()
+    assert {path.name for path in tmp_path.iterdir()} == {ODD, "model"}  # and nothing beside it
+
+
+def test_addresses_of_plain_paths_read_as_people_write_them() -> None:
+    assert sqlite_address(Path("/a/b-c_1/mlflow.db")) == "sqlite:////a/b-c_1/mlflow.db"
