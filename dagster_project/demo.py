@@ -24,7 +24,7 @@ from dagster_project.instance import (
     register_domains,
     remember_domains,
 )
-from deepward.errors import DeepwardError
+from deepward.commands.endings import check_home, ending_of
 from deepward.home import (
     champion_detector,
     default_detector,
@@ -45,11 +45,12 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 done, 1 the work failed."""
+    """Returns the exit code: 0 done, 1 the work failed, 2 wrong use, 130 interrupted."""
     options = _parse(arguments)
     begun = time.monotonic()
-    prepare_home(options.domains)
     try:
+        check_home()
+        prepare_home(options.domains)
         names = _domain_names(options)
         with open_instance() as instance:
             if ended := end_dead_runs(instance):
@@ -66,9 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if results[-1].success and not options.measure_only:
                 names = [name for name in own_domains(names) if name not in unusable]
                 results += close_the_loop(instance, names, options)
-    except DeepwardError as error:
-        _say(f"Error: {error}")
-        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        sentence, code = ending_of(error)
+        _say(f"Error: {sentence}")
+        return code
     if failed := [result for result in results if not result.success]:
         _say(_failure(failed[0]))
         return 1

@@ -6,16 +6,16 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dagster as dg
-
-from assets.partitions import can_be_partition, domain_partitions
 from deepward.errors import UsageError
 from deepward.files import atomic_file, sha256_bytes, write_json
 from deepward.home import domains_folder, home
 
+if TYPE_CHECKING:  # what only makes a home ready starts without Dagster
+    import dagster as dg
+
 CONFIGURATION = Path(__file__).parents[1] / "dagster.yaml"
-PARTITIONS = str(domain_partitions.name)
 _ODD = set("?%")
 
 
@@ -79,8 +79,9 @@ def _last_domains() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def open_instance() -> dg.DagsterInstance:
+def open_instance() -> "dg.DagsterInstance":
     """The instance of `prepare_home`; steps write to the terminal, not to Dagster's log files."""
+    import dagster as dg
     from dagster._core.instance.ref import InstanceRef
 
     module = "dagster._core.storage.noop_compute_log_manager"
@@ -91,16 +92,19 @@ def open_instance() -> dg.DagsterInstance:
     )
 
 
-def register_domains(instance: dg.DagsterInstance, names: Sequence[str]) -> list[str]:
+def register_domains(instance: "dg.DagsterInstance", names: Sequence[str]) -> list[str]:
     """Makes the partitions be exactly `names`; returns the names that cannot be partitions.
 
     What was made for a partition that goes stays in the store, and its history in Dagster.
     """
+    from assets.partitions import can_be_partition, domain_partitions
+
+    partitions = str(domain_partitions.name)
     possible = [name for name in names if can_be_partition(name)]
-    registered = instance.get_dynamic_partitions(PARTITIONS)
+    registered = instance.get_dynamic_partitions(partitions)
     for name in sorted(set(registered) - set(possible)):
-        instance.delete_dynamic_partition(PARTITIONS, name)
+        instance.delete_dynamic_partition(partitions, name)
     new = [name for name in possible if name not in registered]
     for start in range(0, len(new), 500):
-        instance.add_dynamic_partitions(PARTITIONS, new[start : start + 500])
+        instance.add_dynamic_partitions(partitions, new[start : start + 500])
     return [name for name in names if name not in possible]
