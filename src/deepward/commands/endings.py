@@ -14,6 +14,7 @@ import os
 import re
 import sqlite3
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -28,7 +29,6 @@ __all__ = ["PoliteGroup", "check_home", "ending_of"]
 _NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up"}
 _NO_ROOM |= {errno.EFBIG: "a file may not grow so large here"}
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
-_IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 _PARTIAL = re.compile(r"\.([^/]+)\.\d+\.[0-9a-f]{32}\.(?:partial|old)\b")  # `deepward.files`
 
 
@@ -109,6 +109,14 @@ def _of_the_system(error: OSError) -> str:
     what = f"{place}: {error.strerror or error}."
     if error.errno in _FORBIDDEN:
         return f"{what} Choose a folder that this user may write, or change whose it is."
-    if error.errno in _IN_THE_WAY and place:
-        return f"{what} Something else stands where this needs a file or folder: move it away."
+    if error.errno in (errno.ENOTDIR, errno.EEXIST) and (file := _in_the_way(place)):
+        return f"{file} is a file where a folder is needed: move it away, or choose another folder."
     return what if place else f"{error.strerror or error}."
+
+
+def _in_the_way(place: str) -> str:
+    """The file that the path leads through, or to; "" where there is none."""
+    for path in (Path(place), *Path(place).parents) if place else ():
+        if os.path.lexists(path):
+            return "" if path.is_dir() else str(path)
+    return ""
