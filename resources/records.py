@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from deepward.files import canonical_json, sha256_bytes
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
@@ -208,8 +210,9 @@ def _metrics(record: Record, moment: int) -> "list[Metric]":
 
 
 def _known(name: str) -> str:
-    """MLflow's names of metrics know few signs."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_-. /") else "_" for c in name)
+    """MLflow's names of metrics know few signs; what differs in others stays different."""
+    known = "".join(c if c.isascii() and (c.isalnum() or c in "_-. /") else "_" for c in name)
+    return known if known == name else f"{known}-{sha256_bytes(name.encode())[:6]}"
 
 
 def _dataset(domain: str, version: str) -> Any:
@@ -219,5 +222,5 @@ def _dataset(domain: str, version: str) -> Any:
         name=domain,
         digest=version[:16],
         source_type="deepward",
-        source=f'{{"domain": "{domain}", "manifest": "{version}"}}',
+        source=canonical_json({"domain": domain, "manifest": version}),
     )

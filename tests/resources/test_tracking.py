@@ -1,6 +1,8 @@
 """Tracking against a real MLflow database."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -264,3 +266,15 @@ def test_a_home_with_any_signs_in_its_path_holds_database_and_artefacts(
 
 def test_addresses_of_plain_paths_read_as_people_write_them() -> None:
     assert sqlite_address(Path("/a/b-c_1/mlflow.db")) == "sqlite:////a/b-c_1/mlflow.db"
+
+
+def test_domains_of_any_name_stay_apart_and_can_be_read_back(home: Path) -> None:
+    tracking = Tracking()
+    names = ['a "b", [c] #d & 50%', "日本", "中国"]
+    record = Record("odd", metrics={f"auc/{n}": i for i, n in enumerate(names)})
+    data = dict.fromkeys(names, "0123456789abcdef")
+    run = tracking.record("odd", lambda: replace(record, datasets=data))
+    found = tracking.client().get_run(run)
+    assert sorted(found.data.metrics.values()) == [0, 1, 2]
+    sources = [json.loads(used.dataset.source) for used in found.inputs.dataset_inputs]
+    assert {source["domain"] for source in sources} == set(names)
