@@ -3,7 +3,8 @@
 import logging
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,7 @@ def open_client(address: str) -> "MlflowClient":
     """
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # of 7: four minutes
     from mlflow import MlflowClient
     from mlflow.environment_variables import MLFLOW_TRACKING_URI
     from mlflow.exceptions import MlflowException
@@ -96,6 +98,28 @@ def open_client(address: str) -> "MlflowClient":
             f"then run: mlflow db upgrade {address}"
         ) from error
     return client
+
+
+@contextmanager
+def reached(address: str) -> Iterator[None]:
+    """Turns what MLflow raises, its database or its server, into words.
+
+    Raises:
+        dg.Failure: it could not be written or asked.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        told = str(error).strip().partition("\n")[0]
+        raise dg.Failure(
+            f"MLflow at {address} cannot be used: {told} What was made is kept in the store; see "
+            "that the server runs, or that nothing else holds the database, and materialize it "
+            "again: nothing is computed anew, and the record is made up for.",
+            allow_retries=False,
+        ) from error
 
 
 def experiment_of(client: "MlflowClient", address: str, artifacts: Path) -> str:

@@ -1,7 +1,10 @@
 """Tracking against a real MLflow database."""
 
 import json
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -278,3 +281,39 @@ def test_domains_of_any_name_stay_apart_and_can_be_read_back(home: Path) -> None
     assert sorted(found.data.metrics.values()) == [0, 1, 2]
     sources = [json.loads(used.dataset.source) for used in found.inputs.dataset_inputs]
     assert {source["domain"] for source in sources} == set(names)
+
+
+def refused(tracking: Tracking, path: Path) -> str:
+    """What is said where MLflow is out of reach, and that the next time makes up for it."""
+    with pytest.raises(dg.Failure) as failure:
+        tracking.record("late", lambda: Record("late"))
+    with pytest.raises(dg.Failure, match="kept in the store"):
+        tracking.champion("any")
+    assert not any(path.rglob("*.card.json"))  # nothing says that it was recorded
+    return str(failure.value.description)
+
+
+def test_a_server_that_is_gone_is_said_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    told = refused(Tracking(uri="http://127.0.0.1:9"), tmp_path)
+    assert "http://127.0.0.1:9" in told and "materialize it again" in told
+
+
+def test_a_locked_database_is_said_and_the_record_made_up_for(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Tracking().client()  # the tables are there
+    (tmp_path / "mlflow").mkdir()
+    shutil.copy(home / "mlflow" / "mlflow.db", tmp_path / "mlflow" / "mlflow.db")
+    monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path))
+    tracking = Tracking()
+    with closing(sqlite3.connect(tmp_path / "mlflow" / "mlflow.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert "locked" in refused(tracking, tmp_path)
+    assert tracking.record("late", lambda: Record("late"))
+    (run,) = runs(tracking, "attributes.run_name = 'late'")
+    assert run.info.status == "FINISHED"
