@@ -1,9 +1,4 @@
-"""The library in one line, for whoever has a file and a question.
-
-    import deepward
-
-    print(deepward.score("photo.jpg"))
-"""
+"""One line for whoever has a file and a question: `deepward.score("photo.jpg")`."""
 
 import os
 from functools import lru_cache
