@@ -1,6 +1,5 @@
 """Detectors that are made to generalize: domain-adversarial training, experts on cluster folds."""
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from assets.outcomes import Outcome, single_result
 from deepward.errors import TrainingError
 from deepward.files import write_json
 from deepward.progress import Progress
-from deepward.steps import Step, resume
+from deepward.steps import Step, unfinished
 from deepward.versions import code_version
 from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
@@ -93,7 +92,6 @@ def domain_adversarial_detector(
     }
     versions = {f"domain_manifest/{each.domain}": each.content_hash for each in manifests}
     step = Step("domain_adversarial_detector", versions, settings, ADVERSARIAL_CODE)
-    checkpoints = resume(store.path(f"training/{step.key}"), step)
 
     def train(folder: Any) -> dict[str, Any]:
         from deepward.detectors import save_detector
@@ -117,8 +115,8 @@ def domain_adversarial_detector(
         return describe(detector)
 
     name = f"detectors/{ADVERSARIAL}"
-    kept = store.ensure(name, step, train, folder=True, refresh=config.refresh)
-    shutil.rmtree(checkpoints, ignore_errors=True)  # nothing left to resume
+    with unfinished(store.path(f"training/{step.key}"), step) as checkpoints:
+        kept = store.ensure(name, step, train, folder=True, refresh=config.refresh)
     version = tracking.detector(ADVERSARIAL, kept.path, config.model_dump(), kept.card.summary)
     shown = adversarial_metadata(kept.card.summary, manifests, version)
     return single_result(Outcome(kept, shown))
@@ -253,7 +251,6 @@ def expert_ensemble(
     versions = {f"domain_manifest/{each.domain}": each.content_hash for each in manifests}
     versions["cluster_folds"] = store.version(FOLDS) or ""
     step = Step("expert_ensemble", versions, settings, EXPERT_CODE)
-    checkpoints = resume(store.path(f"training/{step.key}"), step)
 
     def train(folder: Path) -> dict[str, Any]:
         from deepward.detectors import save_detector
@@ -278,8 +275,10 @@ def expert_ensemble(
         save_detector(detector, folder)
         return describe(detector)
 
-    kept = store.ensure(f"detectors/{EXPERTS}", step, train, folder=True, refresh=config.refresh)
-    shutil.rmtree(checkpoints, ignore_errors=True)  # nothing left to resume
+    with unfinished(store.path(f"training/{step.key}"), step) as checkpoints:
+        kept = store.ensure(
+            f"detectors/{EXPERTS}", step, train, folder=True, refresh=config.refresh
+        )
     version = tracking.detector(EXPERTS, kept.path, config.model_dump(), kept.card.summary)
     return single_result(Outcome(kept, expert_metadata(kept.card.summary, manifests, version)))
 

@@ -1,6 +1,5 @@
 """The baseline detector: trained in the ordinary way, what every later method is compared with."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from deepward.errors import TrainingError
 from deepward.home import DEFAULT_DETECTOR, default_detector
 from deepward.inbox.box import DOMAIN_PREFIX
 from deepward.progress import Progress
-from deepward.steps import Artefact, Step, resume
+from deepward.steps import Artefact, Step, unfinished
 from deepward.versions import code_version
 from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
@@ -209,7 +208,6 @@ def trained_detector(
         settings,
         CODE,
     )
-    checkpoints = resume(store.path(f"training/{step.key}"), step)
 
     def train(folder: Path) -> dict[str, Any]:
         from deepward.detectors import save_detector
@@ -219,6 +217,5 @@ def trained_detector(
         save_detector(detector, folder)
         return describe(detector)
 
-    kept = store.ensure(name, step, train, folder=True, refresh=config.refresh)
-    shutil.rmtree(checkpoints, ignore_errors=True)  # nothing left to resume
-    return kept
+    with unfinished(store.path(f"training/{step.key}"), step) as checkpoints:
+        return store.ensure(name, step, train, folder=True, refresh=config.refresh)

@@ -1,6 +1,5 @@
 """Meta-learning: the source classes that episodes are drawn from, and the detector made of them."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from assets.metadata.meta_learning import dataset_metadata, trained_metadata
 from assets.outcomes import Outcome, single_result
 from assets.synthesis import PREFIX, fewshot_dataset
 from deepward.errors import TrainingError
-from deepward.steps import Step, resume
+from deepward.steps import Step, unfinished
 from deepward.versions import code_version
 from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
@@ -153,7 +152,6 @@ def meta_trained_detector(
     }
     versions = {f"domain_manifest/{each.domain}": each.content_hash for each in manifests}
     step = Step("meta_trained_detector", versions, settings, CODE)
-    checkpoints = resume(store.path(f"training/{step.key}"), step)
     training = _training(config, compute)
     with reporting.show(context.log.info) as progress:
 
@@ -172,8 +170,8 @@ def meta_trained_detector(
             save_detector(detector, folder)
             return describe(detector)
 
-        kept = store.ensure(META, step, train, folder=True, refresh=config.refresh)
-        shutil.rmtree(checkpoints, ignore_errors=True)  # nothing left to resume
+        with unfinished(store.path(f"training/{step.key}"), step) as checkpoints:
+            kept = store.ensure(META, step, train, folder=True, refresh=config.refresh)
         asked = {"ladder": config.ladder, "draws": config.draws, "seed": config.seed}
         measured = Step(
             "adaptation",

@@ -8,6 +8,7 @@ specimens; what the sensor asks for is run, to the decision about the next relea
 """
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from dagster_project.instance import (
     register_domains,
     remember_domains,
 )
-from deepward.errors import DeepwardError
+from deepward.commands.endings import check_home, ending_of
 from deepward.home import (
     champion_detector,
     default_detector,
@@ -32,6 +33,7 @@ from deepward.home import (
     home,
     report_file,
 )
+from resources import Tracking
 from sensors.dead_runs import end_dead_runs, process_tag
 
 IMAGES_PER_CLASS = 150
@@ -43,11 +45,12 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 0 done, 1 the work failed."""
+    """Returns the exit code: 0 done, 1 the work failed, 2 wrong use, 130 interrupted."""
     options = _parse(arguments)
     begun = time.monotonic()
-    prepare_home(options.domains)
     try:
+        check_home()
+        prepare_home(options.domains)
         names = _domain_names(options)
         with open_instance() as instance:
             if ended := end_dead_runs(instance):
@@ -64,9 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if results[-1].success and not options.measure_only:
                 names = [name for name in own_domains(names) if name not in unusable]
                 results += close_the_loop(instance, names, options)
-    except DeepwardError as error:
-        _say(f"Error: {error}")
-        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        sentence, code = ending_of(error)
+        _say(f"Error: {sentence}")
+        return code
     if failed := [result for result in results if not result.success]:
         _say(_failure(failed[0]))
         return 1
@@ -205,7 +209,7 @@ def _show(results: Sequence[dg.ExecuteInProcessResult], seconds: float) -> None:
     _tell_releases()
     _say('Ask what it has read: `deepward search "how is a face swap made"`.')
     _say("Look at every step with `make ui`; judge a file with `deepward score PATH`.")
-    _say(f"MLflow: mlflow ui --backend-store-uri sqlite:///{home() / 'mlflow' / 'mlflow.db'}")
+    _say(f"MLflow: mlflow ui --backend-store-uri {shlex.quote(Tracking().address)}")
     print(f"Report: {report_file()}", flush=True)
 
 

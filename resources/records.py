@@ -3,12 +3,15 @@
 import logging
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+
+from deepward.files import canonical_json, sha256_bytes
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -56,6 +59,17 @@ class Record:
     note: str = ""
 
 
+def sqlite_address(file: Path) -> str:
+    """The address of an SQLite database, whatever signs stand in its path."""
+    from sqlalchemy import URL
+
+    address = URL.create("sqlite", database=str(file))
+    if (plain := address.render_as_string()) == f"sqlite:///{file}":
+        return plain
+    # With its driver named, MLflow makes no folder of what it takes for a path.
+    return address.set(drivername="sqlite+pysqlite").render_as_string()
+
+
 def open_client(address: str) -> "MlflowClient":
     """A client whose database has the current schema.
 
@@ -64,6 +78,7 @@ def open_client(address: str) -> "MlflowClient":
     """
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # of 7: four minutes
     from mlflow import MlflowClient
     from mlflow.environment_variables import MLFLOW_TRACKING_URI
     from mlflow.exceptions import MlflowException
@@ -83,6 +98,28 @@ def open_client(address: str) -> "MlflowClient":
             f"then run: mlflow db upgrade {address}"
         ) from error
     return client
+
+
+@contextmanager
+def reached(address: str) -> Iterator[None]:
+    """Turns what MLflow raises, its database or its server, into words.
+
+    Raises:
+        dg.Failure: it could not be written or asked.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        told = str(error).strip().partition("\n")[0]
+        raise dg.Failure(
+            f"MLflow at {address} cannot be used: {told} What was made is kept in the store; see "
+            "that the server runs, or that nothing else holds the database, and materialize it "
+            "again: nothing is computed anew, and the record is made up for.",
+            allow_retries=False,
+        ) from error
 
 
 def experiment_of(client: "MlflowClient", address: str, artifacts: Path) -> str:
@@ -197,8 +234,9 @@ def _metrics(record: Record, moment: int) -> "list[Metric]":
 
 
 def _known(name: str) -> str:
-    """MLflow's names of metrics know few signs."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_-. /") else "_" for c in name)
+    """MLflow's names of metrics know few signs; what differs in others stays different."""
+    known = "".join(c if c.isascii() and (c.isalnum() or c in "_-. /") else "_" for c in name)
+    return known if known == name else f"{known}-{sha256_bytes(name.encode())[:6]}"
 
 
 def _dataset(domain: str, version: str) -> Any:
@@ -208,5 +246,5 @@ def _dataset(domain: str, version: str) -> Any:
         name=domain,
         digest=version[:16],
         source_type="deepward",
-        source=f'{{"domain": "{domain}", "manifest": "{version}"}}',
+        source=canonical_json({"domain": domain, "manifest": version}),
     )

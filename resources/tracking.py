@@ -16,7 +16,9 @@ from resources.records import (
     Record,
     experiment_of,
     open_client,
+    reached,
     register,
+    sqlite_address,
     write_run,
 )
 
@@ -61,7 +63,7 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def address(self) -> str:
-        return self.uri or f"sqlite:///{self.folder / 'mlflow.db'}"
+        return self.uri or sqlite_address(self.folder / "mlflow.db")
 
     def client(self) -> "MlflowClient":
         """A client whose database has the current schema."""
@@ -144,7 +146,12 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
         """
         if not self.enabled:
             return ""
-        client = self.client()
+        with reached(self.address):
+            return self._move_champion(self.client(), content_hash, reasons)
+
+    def _move_champion(
+        self, client: "MlflowClient", content_hash: str, reasons: Sequence[str]
+    ) -> str:
         found = [
             version
             for version in client.search_model_versions(f"name = '{MODEL_NAME}'")
@@ -207,7 +214,8 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
         step = Step("mlflow", {"record": key}, {"address": self.address}, "2")
 
         def note(path: Path) -> dict[str, Any]:
-            path.write_text(write(step.key), encoding="utf-8")
+            with reached(self.address):
+                path.write_text(write(step.key), encoding="utf-8")
             return {}
 
         return ensure(self.folder / "recorded" / step.key, step, note).path.read_text("utf-8")

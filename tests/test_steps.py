@@ -9,7 +9,7 @@ import pytest
 
 from deepward.errors import WorkError
 from deepward.files import locked
-from deepward.steps import NOTE, Step, resume
+from deepward.steps import NOTE, Step, resume, unfinished
 
 STEP: dict[str, Any] = {
     "made_by": "a_test",
@@ -75,3 +75,16 @@ def test_a_lock_is_refused_to_a_second_process_and_free_after_the_first(tmp_path
         other.kill()
     with locked(place, WorkError("Is at work.")):
         pass
+
+
+def test_two_processes_at_the_same_step_do_not_share_what_is_unfinished(tmp_path: Path) -> None:
+    folder, step = tmp_path / "work", Step(**STEP)
+    with pytest.raises(ZeroDivisionError), unfinished(folder, step):
+        (folder / "half.bin").write_bytes(b"half")
+        with pytest.raises(WorkError, match="another process"), unfinished(folder, step):
+            pass
+        assert (folder / "half.bin").read_bytes() == b"half"
+        _ = 1 / 0  # what fails or is killed leaves its work, and lets others on
+    with unfinished(folder, step):
+        assert (folder / "half.bin").read_bytes() == b"half"
+    assert not folder.exists()

@@ -10,16 +10,19 @@ there is used when it was begun by the very same step, and thrown away otherwise
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deepward.errors import WorkError
 from deepward.files import (
     atomic_file,
     atomic_folder,
     canonical_json,
+    locked,
     recover,
     sha256_bytes,
     sha256_file,
@@ -37,6 +40,7 @@ __all__ = [
     "ensure",
     "read_card",
     "resume",
+    "unfinished",
 ]
 
 LIBRARIES = ("deepward", "numpy", "opencv-python-headless", "pillow", "scikit-learn", "torch")
@@ -174,7 +178,8 @@ def ensure(
 def resume(folder: Path, step: Step) -> Path:
     """The folder, holding nothing but what an unfinished run of this very step left there.
 
-    Whoever uses it removes it when the step is done. Files in it are to be written atomically.
+    Whoever uses it removes it when the step is done, and sees to it that no other process uses it
+    too (`unfinished` does both). Files in it are to be written atomically.
     """
     note = folder / NOTE
     try:
@@ -190,6 +195,22 @@ def resume(folder: Path, step: Step) -> Path:
         write_json(note, step.facts())
     sweep(folder)
     return folder
+
+
+@contextmanager
+def unfinished(folder: Path, step: Step) -> Iterator[Path]:
+    """`resume`, held by this process alone; the folder is gone when the block ends well.
+
+    Raises:
+        WorkError: another process is at this very step.
+    """
+    busy = WorkError(
+        f"The very same work ({step.made_by}) is being done by another process, which keeps what "
+        f"is unfinished in {folder}. Wait until it has ended."
+    )
+    with locked(folder.with_name(f"{folder.name}.lock"), busy):
+        yield resume(folder, step)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _library_versions() -> dict[str, str]:

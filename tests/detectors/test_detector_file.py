@@ -114,3 +114,12 @@ def test_a_folder_of_something_else_is_never_overwritten(
     with pytest.raises(DetectorFileError, match="left untouched"):
         save_detector(detector, tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_every_detector_folder_holds_a_card_for_people(detector: Detector, folder: Path) -> None:
+    card = (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert detector.content_hash in card and "## Limits" in card and "stripes" in card
+    assert f"{detector.decision.threshold:.3f}" in card
+    again = folder.parent / "other name"
+    save_detector(load_detector(folder), again)
+    assert (again / "MODEL_CARD.md").read_text(encoding="utf-8") == card  # the same bytes

@@ -1,12 +1,18 @@
 """Tracking against a real MLflow database."""
 
+import json
+import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from resources import MODEL_NAME, Record, Tracking
+from resources.records import sqlite_address
 
 CURVE = [{"epoch": 0, "cross_entropy": 0.7}, {"epoch": 1, "cross_entropy": 0.5}]
 SUMMARY = {
@@ -60,7 +66,7 @@ def test_a_training_is_a_run_with_curves_card_data_and_a_model(home: Path, tmp_p
     assert version.description == run.data.tags["mlflow.note.content"]
     place = Path(version.source.removeprefix("file://"))
     assert "python_function" in (place / "MLmodel").read_text()
-    kept = place / "artifacts" / "d" / "detector.json"
+    kept = place / "artifacts" / "detector" / "detector.json"
     assert kept.read_text() == "{}"
     # What is registered stays as it was when the folder is trained over.
     detector(tmp_path / "d", "changed")
@@ -240,3 +246,74 @@ def test_switched_off_it_writes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path))
     assert Tracking(enabled=False).detector("baseline", tmp_path, {}, SUMMARY) == ""
     assert list(tmp_path.iterdir()) == []
+
+
+ODD = "50%41 #a?b=c&d'q\"ü日本[x]*;"
+
+
+def test_a_home_with_any_signs_in_its_path_holds_database_and_artefacts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / ODD
+    monkeypatch.setenv("DEEPWARD_HOME", str(home))
+    tracking = Tracking()
+    (home / "detectors").mkdir(parents=True)
+    folder = detector(home / "detectors" / ODD, "{}")
+    assert tracking.detector("baseline", folder, {}, SUMMARY) == "1"
+    version = tracking.client().get_model_version_by_alias(MODEL_NAME, "challenger")
+    kept = tracking.client().download_artifacts(version.run_id, "model", str(tmp_path))
+    assert (Path(kept) / "artifacts/detector/detector.json").read_text() == "{}"
+    assert (home / "mlflow" / "mlflow.db").is_file()
+    assert {path.name for path in tmp_path.iterdir()} == {ODD, "model"}  # and nothing beside it
+
+
+def test_addresses_of_plain_paths_read_as_people_write_them() -> None:
+    assert sqlite_address(Path("/a/b-c_1/mlflow.db")) == "sqlite:////a/b-c_1/mlflow.db"
+
+
+def test_domains_of_any_name_stay_apart_and_can_be_read_back(home: Path) -> None:
+    tracking = Tracking()
+    names = ['a "b", [c] #d & 50%', "日本", "中国"]
+    record = Record("odd", metrics={f"auc/{n}": i for i, n in enumerate(names)})
+    data = dict.fromkeys(names, "0123456789abcdef")
+    run = tracking.record("odd", lambda: replace(record, datasets=data))
+    found = tracking.client().get_run(run)
+    assert sorted(found.data.metrics.values()) == [0, 1, 2]
+    sources = [json.loads(used.dataset.source) for used in found.inputs.dataset_inputs]
+    assert {source["domain"] for source in sources} == set(names)
+
+
+def refused(tracking: Tracking, path: Path) -> str:
+    """What is said where MLflow is out of reach, and that the next time makes up for it."""
+    with pytest.raises(dg.Failure) as failure:
+        tracking.record("late", lambda: Record("late"))
+    with pytest.raises(dg.Failure, match="kept in the store"):
+        tracking.champion("any")
+    assert not any(path.rglob("*.card.json"))  # nothing says that it was recorded
+    return str(failure.value.description)
+
+
+def test_a_server_that_is_gone_is_said_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    told = refused(Tracking(uri="http://127.0.0.1:9"), tmp_path)
+    assert "http://127.0.0.1:9" in told and "materialize it again" in told
+
+
+def test_a_locked_database_is_said_and_the_record_made_up_for(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Tracking().client()  # the tables are there
+    (tmp_path / "mlflow").mkdir()
+    shutil.copy(home / "mlflow" / "mlflow.db", tmp_path / "mlflow" / "mlflow.db")
+    monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path))
+    tracking = Tracking()
+    with closing(sqlite3.connect(tmp_path / "mlflow" / "mlflow.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert "locked" in refused(tracking, tmp_path)
+    assert tracking.record("late", lambda: Record("late"))
+    (run,) = runs(tracking, "attributes.run_name = 'late'")
+    assert run.info.status == "FINISHED"

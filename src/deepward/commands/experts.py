@@ -1,6 +1,5 @@
 """`deepward experts`: a detector of experts that are held out from clusters of pictures."""
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ from deepward.commands.options import DomainNames, DomainsOption, JsonFlag, root
 from deepward.commands.train import refuse_to_lose, show_detector, trainable_manifests
 from deepward.errors import UsageError
 from deepward.home import checkpoints_folder, descriptions_file
-from deepward.steps import Step, resume
+from deepward.steps import Step, unfinished
 from deepward.versions import code_version
 
 __all__ = ["experts"]
@@ -94,19 +93,18 @@ def experts(
             asdict(config),
             code_version("deepward.learning.experts.training.train_experts"),
         )
-        checkpoints = resume(checkpoints_folder(step.key), step)
-        trained, made = train_experts(
-            config,
-            data["train"],
-            data["val"],
-            checkpoints=checkpoints,
-            descriptions=Descriptions(descriptions_file()),
-            progress=progress,
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    save_detector(trained, target)
-    made.write(target / "folds.json")
-    shutil.rmtree(checkpoints, ignore_errors=True)
+        with unfinished(checkpoints_folder(step.key), step) as checkpoints:
+            trained, made = train_experts(
+                config,
+                data["train"],
+                data["val"],
+                checkpoints=checkpoints,
+                descriptions=Descriptions(descriptions_file()),
+                progress=progress,
+            )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            save_detector(trained, target)
+            made.write(target / "folds.json")
     splits = ("train", "val") if joined == "mean" else ("val",)
     show_detector(trained, target, manifests, as_json, splits)
     if not as_json:

@@ -1,6 +1,5 @@
 """`deepward meta-train`: a detector that is made to adapt."""
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,7 @@ from deepward.commands.options import DomainNames, DomainsOption, JsonFlag, root
 from deepward.errors import DomainError, UsageError
 from deepward.home import checkpoints_folder, descriptions_file
 from deepward.learning.meta.config import LEARNERS, MetaConfig
-from deepward.steps import Step, resume
+from deepward.steps import Step, unfinished
 from deepward.versions import code_version
 
 if TYPE_CHECKING:
@@ -110,19 +109,18 @@ def _trained(
         asdict(config),
         code_version("deepward.learning.meta.meta_train"),
     )
-    checkpoints = resume(checkpoints_folder(step.key), step)
-    train, val = (images(manifests, split, progress) for split in ("train", "val"))
-    detector = train_whole(
-        config,
-        train,
-        val,
-        checkpoints=checkpoints,
-        descriptions=Descriptions(descriptions_file()),
-        progress=progress,
-    )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    save_detector(detector, target)
-    shutil.rmtree(checkpoints, ignore_errors=True)  # nothing left to resume
+    with unfinished(checkpoints_folder(step.key), step) as checkpoints:
+        train, val = (images(manifests, split, progress) for split in ("train", "val"))
+        detector = train_whole(
+            config,
+            train,
+            val,
+            checkpoints=checkpoints,
+            descriptions=Descriptions(descriptions_file()),
+            progress=progress,
+        )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        save_detector(detector, target)
     return detector
 
 

@@ -1,6 +1,5 @@
 """`deepward train`: a detector from folders of pictures, or of sounds."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ from deepward.commands.datasets import domain_folders, images, scan
 from deepward.commands.options import DomainNames, DomainsOption, JsonFlag, root_at
 from deepward.errors import DomainError, UsageError
 from deepward.home import checkpoints_folder, default_detector, descriptions_file
-from deepward.steps import Step, resume
+from deepward.steps import Step, unfinished
 from deepward.versions import code_version
 
 if TYPE_CHECKING:
@@ -112,18 +111,17 @@ def train(
             {**asdict(config), "held_out": sorted(data["val"].hashes) if folds else None},
             code_version("deepward.learning.train_detector"),
         )
-        checkpoints = resume(checkpoints_folder(step.key), step)
-        trained = train_detector(
-            config,
-            data["train"],
-            data["val"],
-            checkpoints=checkpoints,
-            descriptions=Descriptions(descriptions_file()),
-            progress=progress,
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    save_detector(trained, target)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+        with unfinished(checkpoints_folder(step.key), step) as checkpoints:
+            trained = train_detector(
+                config,
+                data["train"],
+                data["val"],
+                checkpoints=checkpoints,
+                descriptions=Descriptions(descriptions_file()),
+                progress=progress,
+            )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            save_detector(trained, target)
     show_detector(trained, target, manifests, as_json)
 
 

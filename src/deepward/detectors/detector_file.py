@@ -1,4 +1,4 @@
-"""The detector file: a folder with `model.safetensors` and `detector.json`. Never a pickle.
+"""The detector file: a folder with `model.safetensors`, `detector.json` and a card. No pickle.
 
 `detector.json` names its format and carries the hash of the weights and of itself; loading checks
 both and refuses what it does not know.
@@ -28,12 +28,13 @@ __all__ = ["FORMAT", "load_detector", "save_detector"]
 FORMAT = 4
 _AGAIN = "Train it again (`deepward train`), or restore it from a copy."
 _MAIN = "model"
+CARD = "MODEL_CARD.md"  # for people; nothing reads it back
 # How files of format 1, which did not say, were made.
 _FIRST_CONTROL = {"kind": "statistics", "name": "control", "statistics": ["thumbnail"]}
 
 
 def save_detector(detector: Detector, folder: Path) -> None:
-    """Writes a detector, atomically, and gives it its `content_hash`.
+    """Writes a detector with its model card, atomically, and gives it its `content_hash`.
 
     A member's tensors named "part/name" go to `<part>.safetensors`, all others to
     `model.safetensors`; parts that did not change have the same bytes again.
@@ -76,10 +77,14 @@ def save_detector(detector: Detector, folder: Path) -> None:
         "weights_sha256": {name: sha256_bytes(data) for name, data in sorted(written.items())},
     }
     card["sha256"] = _hash(card)
+    from deepward.evaluation.model_card import model_card  # above this room: what people read
+
     with atomic_folder(folder) as partial:
         for name, data in written.items():
             (partial / _file_name(name)).write_bytes(data)
         write_json(partial / "detector.json", card)
+        said = model_card("A detector of Deepward", {**card, "content_hash": card["sha256"]})
+        (partial / CARD).write_text(said, encoding="utf-8")
     detector.content_hash = card["sha256"]
 
 

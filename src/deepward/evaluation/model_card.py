@@ -51,7 +51,7 @@ def model_card(name: str, facts: Mapping[str, Any]) -> str:
             f"{decision['false_positive_rate']:.0%} of real ones called fake.",
         ]
     found = lineage.get("validation", {})
-    rows = [(key, value) for key, value in found.items() if value.get("value") is not None]
+    rows = [(key, each) for key, each in sorted(found.items()) if each.get("value") is not None]
     if rows:
         lines += ["", "## On validation pictures", "", "| metric | value | 95 % interval |"]
         lines.append("| --- | --- | --- |")
