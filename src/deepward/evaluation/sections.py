@@ -1,25 +1,17 @@
-"""Parts of the report: one domain with its figures and pictures, and what the folders held."""
+"""Parts of the report: one domain with its figures, and what the folders held."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from deepward.evaluation.curves import det_figure, reliability_figure, roc_figure
 from deepward.evaluation.domain_metrics import DomainMetrics
-from deepward.evaluation.embedding import inline_svg, relative_path, tile
+from deepward.evaluation.embedding import inline_svg
+from deepward.evaluation.glossary import METRIC_TITLES
 from deepward.evaluation.grids import confusion_figure
-from deepward.evaluation.montage import pick_extremes
 from deepward.evaluation.spreads import score_histograms
-from deepward.evaluation.wording import METRIC_TITLES, percent
 from deepward.metrics.intervals import Estimate
 
-__all__ = ["Evidence", "Finder", "domain_section", "folder_rows"]
-
-Image = NDArray[np.uint8]
-Finder = Callable[[str], Image | None]
-Evidence = Callable[[Image], NDArray[np.float32]]
+__all__ = ["domain_section", "folder_rows"]
 
 SHARES = {
     "eer",
@@ -35,31 +27,36 @@ SHARES = {
     "inconclusive_real",
     "inconclusive_fake",
 }
-CAPTIONS = {
-    "roc": "How many fakes are found at each price in false alarms. The further to the upper left,"
-    " the better; the diagonal is chance.",
-    "det": "The same two errors on a scale that shows small ones. The closer to the lower left,"
-    " the better.",
-    "reliability": "Of the pictures that it calls 80 % fake, are 80 % fake? Points on the diagonal"
-    " say yes. Ticks at the bottom: fakes orange, reals blue; dashed: the threshold.",
-    "verdicts": "What it answered, as a share of the pictures that are real or fake in truth, and"
-    " how many these were.",
-    "scores": "Reals should pile up on the left, fakes on the right of the dashed threshold.",
+FIGURES = {  # name -> (what it is, how it is read)
+    "roc": (
+        "ROC curve",
+        "How many fakes are found at each price in false alarms. The further to the upper left,"
+        " the better; the diagonal is chance.",
+    ),
+    "det": (
+        "DET curve",
+        "The same two errors on a scale that shows small ones. The closer to the lower left,"
+        " the better.",
+    ),
+    "reliability": (
+        "Reliability diagram",
+        "Of the pictures that it calls 80 % fake, are 80 % fake? Points on the diagonal"
+        " say yes. Ticks at the bottom: fakes orange, reals blue; dashed: the threshold.",
+    ),
+    "verdicts": (
+        "Table of verdicts against the truth",
+        "What it answered, as a share of the pictures that are real or fake in truth, and"
+        " how many these were.",
+    ),
+    "scores": (
+        "Histograms of the stated probability by source class",
+        "Reals should pile up on the left, fakes on the right of the dashed threshold.",
+    ),
 }
-WITH_EVIDENCE = 3  # fakes per row whose evidence is shown: a map takes a detector about a second
 
 
-def domain_section(
-    found: DomainMetrics, anchor: str, pixels: Finder | None, evidence: Evidence | None
-) -> dict[str, Any]:
-    """One detector on one domain: its figures, tables and pictures.
-
-    Args:
-        found: the results.
-        anchor: unique on the page.
-        pixels: finds a picture by its path in the table of scores; None leaves pictures out.
-        evidence: draws where the detector sees evidence; None leaves that out.
-    """
+def domain_section(found: DomainMetrics, anchor: str) -> dict[str, Any]:
+    """One detector on one domain: its figures and tables; `anchor` is unique on the page."""
     figures: list[tuple[str, bytes]] = []
     if found.scores is not None:
         if found.metrics["auc"].value is not None:
@@ -76,14 +73,14 @@ def domain_section(
         "found": found,
         "anchor": anchor,
         "figures": [
-            (name, inline_svg(svg, f"{anchor}-{name}"), CAPTIONS[name]) for name, svg in figures
+            (name, inline_svg(svg, f"{anchor}-{name}", f"{alt} on {found.domain}"), caption)
+            for name, svg in figures
+            for alt, caption in (FIGURES[name],)
         ],
         "metrics": [
             (title, name in SHARES, _own(found, name), found.laundered.get(name, Estimate(None)))
             for name, title in METRIC_TITLES.items()
         ],
-        "pictures": _pictures(found, pixels, evidence),
-        "has_evidence": evidence is not None and found.n_fake > 0,
     }
 
 
@@ -93,36 +90,6 @@ def _own(found: DomainMetrics, name: str) -> Estimate:
     estimate = found.metrics.get(name) or getattr(found, name)
     assert isinstance(estimate, Estimate)
     return estimate
-
-
-def _pictures(
-    found: DomainMetrics, finder: Finder | None, evidence: Evidence | None
-) -> list[dict[str, Any]]:
-    """The surest and the worst of each class, with evidence beside the first fakes."""
-    if finder is None or found.scores is None:
-        return []
-    groups = []
-    for title, rows in pick_extremes(found.scores).items():
-        tiles: list[dict[str, Any]] = []
-        for row in rows.itertuples():
-            pixels = finder(str(row.path))
-            if pixels is None:
-                continue
-            wanted = row.label == 1 and len(tiles) < WITH_EVIDENCE
-            heat = evidence(pixels) if evidence and wanted else None
-            tiles.append(
-                {
-                    "picture": tile(pixels),
-                    "evidence": None if heat is None else tile(pixels, heat),
-                    "name": relative_path(str(row.path), found.domain),
-                    "probability": percent(float(str(row.probability))),
-                    "verdict": row.verdict,
-                    "label": row.label,
-                }
-            )
-        if tiles:
-            groups.append({"title": title, "tiles": tiles})
-    return groups
 
 
 def folder_rows(
