@@ -18,9 +18,9 @@ __all__ = ["Box", "Lineage", "draw_lineage", "of_detectors"]
 
 COLUMNS = ("origin", "domain", "detector", "version")
 TITLES = ("What came in", "Domains", "Detectors", "Versions")
-WIDTH, HEIGHT, ACROSS, DOWN = 210, 44, 60, 14  # of a box, and between boxes, in pixels
+WIDTH, HEIGHT, ACROSS, DOWN = 242, 44, 56, 14  # of a box, and between boxes, in pixels
 HEAD = 26  # above the first row
-LETTERS = 29  # of a line in a box
+LETTERS = 30  # of a line in a box
 
 
 @dataclass(frozen=True)

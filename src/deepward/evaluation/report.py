@@ -26,7 +26,14 @@ from deepward.evaluation.model_card import MODEL_CARD, training_data
 from deepward.evaluation.sections import domain_section, folder_rows
 from deepward.evaluation.standing import missed_kinds, standing
 from deepward.evaluation.synthesized import FewshotSet, fewshot_sections
-from deepward.evaluation.wording import cautions, number, percent, signed, verdict
+from deepward.evaluation.wording import (
+    cautions,
+    few_pictures,
+    number,
+    percent,
+    signed,
+    verdict,
+)
 from deepward.metrics.intervals import Estimate
 
 __all__ = ["DetectorResults", "ReportData", "build_report"]
@@ -129,6 +136,7 @@ def build_report(data: ReportData) -> str:
         missed=missed_kinds(data.detectors),
         worst=_worst(first),
         cautions=_cautions(data),
+        few=few_pictures([found for each in data.detectors for found in each.domains]),
         standing=standing(data.detectors),
         sections=[
             domain_section(found, f"domain-{place + 1}")
@@ -141,6 +149,8 @@ def build_report(data: ReportData) -> str:
         failures=failures(first.domains, data.pixels, first.evidence),
         lineage=draw_lineage(data.lineage or of_detectors(told)),
         glossary=GLOSSARY,
+        card=_card(data.detectors),
+        limits=_card_of(first)["limits"],
         sources=folder_rows(names, data.counts, data.audits),
     )
 
@@ -151,9 +161,23 @@ def _detector(shown: DetectorResults) -> dict[str, Any]:
         "shown": shown,
         "hash": (shown.facts.get("content_hash") or "unknown")[:12],
         "verdict": verdict(shown.domains, shown.trained_on),
-        "card": {**MODEL_CARD, **training_data(shown.trained_on), **shown.model_card},
         "lineage": rows_of(shown.facts),
     }
+
+
+def _card_of(shown: DetectorResults) -> dict[str, Any]:
+    return {**MODEL_CARD, **training_data(shown.trained_on), **shown.model_card}
+
+
+def _card(detectors: Sequence[DetectorResults]) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """Lines of the model card; what is not the same of all detectors stands under their names."""
+    cards = {each.label: _card_of(each) for each in detectors}
+    lines = []
+    for key in dict.fromkeys(key for card in cards.values() for key in card):
+        values = [(label, card[key]) for label, card in cards.items() if key in card]
+        same = len({value for _, value in values}) == 1
+        lines.append((key, [("", values[0][1])] if same else values))
+    return lines
 
 
 def _cautions(data: ReportData) -> dict[str, list[str]]:

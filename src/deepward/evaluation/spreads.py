@@ -90,7 +90,7 @@ def overview_figure(
     series = [*results, _CONTROL]
     step = 0.66 / len(series)
     with drawing():
-        figure, axes = new_figure(9.2, 1.3 + 0.2 * len(values) * (len(series) + 1))
+        figure, axes = new_figure(6.6, 1.2 + 0.16 * len(values) * (len(series) + 0.6))
         for place, name in enumerate(series):
             marker, colour, fill = looks[name]
             marks = [
@@ -116,6 +116,13 @@ def overview_figure(
         )
         axes.set_yticks(range(len(values)), [short(name) for name in values])
         axes.set_ylim(len(values) - 0.45, -0.85)
+        least = min(
+            e.value if e.low is None else e.low
+            for row in values.values()
+            for e in row.values()
+            if e.value is not None
+        )
+        axes.set_xlim(min(0.4, least - 0.02), 1.02)  # figures side by side compare
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("AUC with its 95 % interval")
         figure.legend(loc="outside upper center", ncols=3)

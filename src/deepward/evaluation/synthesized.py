@@ -36,7 +36,7 @@ class FewshotSet:
 
 
 def fewshot_sections(sets: Sequence[FewshotSet]) -> list[dict[str, Any]]:
-    """Each set with `pairs` (asked, region, done, count, why it differs, an example's prompt)."""
+    """Each set with `pairs`: asked, done, why these differ, how many, where, and a prompt."""
     sections: list[dict[str, Any]] = []
     for place, shown in enumerate(sets):
         made = [row for row in shown.rows if row["status"] == "made"]
@@ -57,8 +57,8 @@ def fewshot_sections(sets: Sequence[FewshotSet]) -> list[dict[str, Any]]:
                 "splits": sorted(Counter(str(row["split"]) for row in made).items()),
                 "rejected": sorted(rejected.items()),
                 "pairs": [
-                    dict(zip(("asked", "region", "done", "why"), pair, strict=True))
-                    | {"n": pairs[pair], "prompt": examples[pair]}
+                    dict(zip(("asked", "done", "why"), pair, strict=True))
+                    | {"n": pairs[pair], "prompt": examples[pair], "where": _where(made, pair)}
                     for pair in ordered[:MOST]
                 ],
                 "more": len(ordered[MOST:]),
@@ -69,5 +69,10 @@ def fewshot_sections(sets: Sequence[FewshotSet]) -> list[dict[str, Any]]:
 
 
 def _pair(row: Mapping[str, Any]) -> tuple[str, ...]:
-    names = ("asked_operation", "region", "done_engine", "stand_in")
-    return tuple(str(row[name] or "") for name in names)
+    return tuple(str(row[name] or "") for name in ("asked_operation", "done_engine", "stand_in"))
+
+
+def _where(made: Sequence[Mapping[str, Any]], pair: tuple[str, ...]) -> str:
+    """The regions of one pair, those met most first."""
+    regions = Counter(str(row["region"]) for row in made if _pair(row) == pair)
+    return ", ".join(sorted(regions, key=lambda name: (-regions[name], name)))

@@ -6,7 +6,7 @@ from typing import Any
 from deepward.evaluation.domain_metrics import DomainMetrics
 from deepward.metrics.intervals import Estimate
 
-__all__ = ["cautions", "number", "percent", "signed", "verdict"]
+__all__ = ["cautions", "few_pictures", "number", "percent", "signed", "verdict"]
 
 FEW = 100  # below this many pictures of a class, intervals are wide and TPR at low FPR is unknown
 MANY_INCONCLUSIVE = 0.25
@@ -119,7 +119,7 @@ def _at_threshold(sides: Sequence[tuple[Sequence[DomainMetrics], str]]) -> str:
             parts.append(f"of the {verb}, {' and '.join(told)}")
     rates = {each.false_positive_rate for each in found}
     aim = f" (set for at most {percent(min(rates))} of the reals)" if len(rates) == 1 else ""
-    return f"At its threshold it calls fake{aim}: {'; '.join(parts)}."
+    return f"Called fake at its threshold{aim}: {'; '.join(parts)}."
 
 
 def _range(name: str, estimates: Sequence[Estimate]) -> str:
@@ -174,13 +174,17 @@ def cautions(
                 notes.append(f"{percent(share.value)} of the {name} got no verdict (inconclusive).")
         if result.n_not_scored:
             notes.append(f"{result.n_not_scored} pictures are too small to be scored.")
-        small = [
-            f"{count} {name}"
-            for name, count in (("real", result.n_real), ("fake", result.n_fake))
-            if 0 < count < FEW
-        ]
-        if small:
-            notes.append(f"it holds only {' and '.join(small)} pictures: its intervals are wide.")
         if notes:
             found.setdefault(result.domain, []).extend(notes)
+    return found
+
+
+def few_pictures(results: Sequence[DomainMetrics]) -> dict[str, str]:
+    """Domain -> how many pictures it has, where these are so few that intervals are wide."""
+    found = {}
+    for result in results:
+        counts = (("real", result.n_real), ("fake", result.n_fake))
+        small = [f"{count} {name}" for name, count in counts if 0 < count < FEW]
+        if small:
+            found[result.domain] = " and ".join(small)
     return found
