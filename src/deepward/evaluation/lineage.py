@@ -83,9 +83,9 @@ def domain_box(name: str, counts: Mapping[str, int], sources: Sequence[str] = ()
 
 
 def draw_lineage(lineage: Lineage) -> Markup:
-    """The graph as SVG that takes the page's colours; "" where there is nothing to draw."""
+    """The graph as SVG that takes the page's colours; "" where it has no edge."""
     columns = [column for column in COLUMNS if lineage.of(column)]
-    if not columns or not lineage.of("detector"):
+    if not any(box.sources for box in lineage.boxes):
         return Markup("")
     rows = _rows(lineage)
     places = {

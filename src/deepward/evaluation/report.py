@@ -13,17 +13,15 @@ from typing import Any
 from jinja2 import DictLoader, Environment, StrictUndefined
 
 from deepward import __version__
-from deepward.evaluation.adaptation import adaptation_figure
 from deepward.evaluation.changes import changes
 from deepward.evaluation.domain_metrics import DomainMetrics
-from deepward.evaluation.embedding import inline_svg, rows_of
+from deepward.evaluation.embedding import rows_of
 from deepward.evaluation.failures import Evidence, Finder, failures
 from deepward.evaluation.glossary import GLOSSARY
-from deepward.evaluation.grids import heat_map
 from deepward.evaluation.lineage import Lineage, draw_lineage, of_detectors
 from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.model_card import MODEL_CARD, training_data
-from deepward.evaluation.sections import domain_section, folder_rows
+from deepward.evaluation.sections import domain_section, folder_rows, pictures_of_learning
 from deepward.evaluation.standing import missed_kinds, standing
 from deepward.evaluation.synthesized import FewshotSet, fewshot_sections
 from deepward.evaluation.wording import (
@@ -142,10 +140,9 @@ def build_report(data: ReportData) -> str:
             domain_section(found, f"domain-{place + 1}")
             for place, found in enumerate(first.domains)
         ],
-        learning=_learning(data),
+        learning=pictures_of_learning(data.ladders, data.stages, data.matrices),
         fewshot=fewshot_sections(data.fewshot),
-        changes=changes(data.releases, [str(each["content_hash"]) for each in told.values()]),
-        names={str(each.facts.get("content_hash")): each.name for each in data.detectors},
+        changes=changes(data.releases, [str(each.get("content_hash")) for each in told.values()]),
         failures=failures(first.domains, data.pixels, first.evidence),
         lineage=draw_lineage(data.lineage or of_detectors(told)),
         glossary=GLOSSARY,
@@ -209,30 +206,6 @@ def _worst(shown: DetectorResults) -> list[dict[str, Any]]:
         }
         for name in found["worst"]
     ]
-
-
-def _learning(data: ReportData) -> list[dict[str, Any]]:
-    """Pictures of learning on: `name`, `svg` and `caption` of each that there is."""
-    drawn = []
-    climbed = {name: data.ladders[name] for name in ("meta", "plain") if data.ladders.get(name)}
-    if climbed:
-        domain = data.ladders["domain"]
-        names = {"meta": "meta-trained", "plain": "trained plainly"}
-        curves = {names[name]: rungs for name, rungs in climbed.items()}
-        alt = f"AUC on {domain} over K samples of each class: " + "; ".join(
-            f"{name} " + ", ".join(f"K {r['shots']} {number(r['clean']['mean'])}" for r in rungs)
-            for name, rungs in curves.items()
-        )
-        svg = inline_svg(adaptation_figure(curves, domain, "svg"), "ladder", alt)
-        drawn.append({"name": "ladder", "svg": svg})
-    if data.stages is not None:
-        alt = "AUC, and shares of reals and fakes found, of every domain after every stage"
-        drawn.append({"name": "stages", "svg": inline_svg(data.stages, "stages", alt)})
-    for place, matrix in enumerate(data.matrices):
-        alt = f"{matrix.metric}: a line is {matrix.row_title}, a column {matrix.column_title}"
-        svg = inline_svg(heat_map(matrix, "svg"), f"matrix{place}", alt)
-        drawn.append({"name": "matrix", "svg": svg})
-    return drawn
 
 
 def _estimate_text(estimate: Estimate, as_share: bool = False, as_gain: bool = False) -> str:

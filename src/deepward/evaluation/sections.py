@@ -1,17 +1,20 @@
-"""Parts of the report: one domain with its figures, and what the folders held."""
+"""Parts of the report: a domain with its figures, pictures of learning, what folders held."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from deepward.evaluation.adaptation import adaptation_figure
 from deepward.evaluation.curves import det_figure, reliability_figure, roc_figure
 from deepward.evaluation.domain_metrics import DomainMetrics
 from deepward.evaluation.embedding import inline_svg
 from deepward.evaluation.glossary import METRIC_TITLES
-from deepward.evaluation.grids import confusion_figure
+from deepward.evaluation.grids import confusion_figure, heat_map
+from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.spreads import score_histograms
+from deepward.evaluation.wording import number
 from deepward.metrics.intervals import Estimate
 
-__all__ = ["domain_section", "folder_rows"]
+__all__ = ["domain_section", "folder_rows", "pictures_of_learning"]
 
 SHARES = {
     "eer",
@@ -90,6 +93,47 @@ def _own(found: DomainMetrics, name: str) -> Estimate:
     estimate = found.metrics.get(name) or getattr(found, name)
     assert isinstance(estimate, Estimate)
     return estimate
+
+
+def pictures_of_learning(
+    ladders: Mapping[str, Any], stages: bytes | None, matrices: Sequence[TransferMatrix]
+) -> list[tuple[str, str, str]]:
+    """What shows how detectors learn on: (name, figure, caption) of each that there is.
+
+    Args:
+        ladders: `domain`, and rungs of `meta` and `plain`; empty without any.
+        stages: SVG of the chain of stages.
+        matrices: cross-domain tables.
+    """
+    drawn = []
+    titles = {"meta": "meta-trained", "plain": "trained plainly"}
+    curves = {title: ladders[key] for key, title in titles.items() if ladders.get(key)}
+    if stages is not None:
+        alt = "AUC, and shares of reals and fakes found, of every domain after every stage"
+        caption = "Domain after domain: a line per domain, a column per stage."
+        drawn.append(("wide stages", inline_svg(stages, "stages", alt), caption))
+    if curves:
+        told = "; ".join(
+            f"{name} " + ", ".join(f"K {r['shots']} {number(r['clean']['mean'])}" for r in rungs)
+            for name, rungs in curves.items()
+        )
+        alt = f"AUC on {ladders['domain']} over K samples of each class: {told}"
+        svg = adaptation_figure(curves, ladders["domain"], "svg")
+        caption = (
+            "From a few samples: what K samples of each class of a domain give that it had not"
+            " seen. A steep start means that few are enough."
+        )
+        drawn.append(("ladder", inline_svg(svg, "ladder", alt), caption))
+    for place, matrix in enumerate(matrices):
+        alt = f"{matrix.metric}: a line is {matrix.row_title}, a column {matrix.column_title}"
+        caption = (
+            "Across domains: a quick detector of one domain alone (line) on the pictures of"
+            " another (column). What one domain teaches about another."
+        )
+        drawn.append(
+            ("matrix", inline_svg(heat_map(matrix, "svg"), f"matrix{place}", alt), caption)
+        )
+    return drawn
 
 
 def folder_rows(
