@@ -18,18 +18,19 @@ from assets.domains import (
 )
 from assets.findings import (
     METRICS,
-    REPORT,
     Measured,
     StoredDetector,
     detector_called,
     evaluation_name,
     measured_detectors,
-    report_data,
 )
 from assets.learning import audio_detector, baseline_detector
+from assets.meta_learning import meta_trained_detector
 from assets.metadata.evaluation import domain_metadata, metrics_metadata, report_metadata
 from assets.outcomes import Outcome, domains_result, each_domain, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
+from assets.reporting import REPORT, report_data, report_inputs, shown_detectors
+from assets.synthesis import fewshot_dataset
 from assets.transfer import transfer_matrix
 from deepward.home import DEFAULT_DETECTOR, default_detector
 from deepward.progress import Progress
@@ -52,20 +53,24 @@ CODE = code_version(
 COLLECTING = code_version(
     "deepward.evaluation.mean_metrics", "deepward.learning.continual.rows.summarize_rows"
 )
-REPORTING = code_version("deepward.evaluation.build_report", "deepward.detectors.load_detector")
+REPORTING = code_version(
+    "deepward.evaluation.build_report",
+    "deepward.detectors.load_detector",
+    "deepward.learning.continual.rows.draw_rows",
+)
 
 
-def _after(asset: str) -> dg.AutomationCondition[dg.AssetKey]:
-    """Refreshed when `asset` has anything new.
+def _after(*assets: str) -> dg.AutomationCondition[dg.AssetKey]:
+    """Refreshed when one of `assets` has anything new.
 
     Unlike `eager()`, this does not wait until every domain has results.
     """
-    updated = dg.AutomationCondition.any_deps_updated().allow(dg.AssetSelection.assets(asset))
+    updated = dg.AutomationCondition.any_deps_updated().allow(dg.AssetSelection.assets(*assets))
     return (
         updated.since_last_handled()
         & ~dg.AutomationCondition.any_deps_in_progress()
         & ~dg.AutomationCondition.in_progress()
-    ).with_label(f"after {asset}")
+    ).with_label(f"after {' or '.join(assets)}")
 
 
 class EvaluationConfig(dg.Config):
@@ -89,7 +94,7 @@ class ComparisonConfig(dg.Config):
 
 
 class ReportConfig(dg.Config):
-    """Which detectors the report shows: those named, or all that were measured."""
+    """Which detectors the report shows: those named, or champion (else baseline) and challenger."""
 
     detectors: list[str] = Field(default_factory=list)
 
@@ -262,34 +267,50 @@ def _summary(measured: Measured, manifests: "Sequence[Manifest]") -> dict[str, A
 
 
 @dg.asset(
-    deps=[metrics, domain_metrics, domain_audit, baseline_detector],
+    deps=[
+        metrics,
+        domain_metrics,
+        domain_audit,
+        baseline_detector,
+        continual_checkpoints,
+        meta_trained_detector,
+        fewshot_dataset,
+        "released_detector",
+    ],
     group_name=GROUP,
-    kinds={"html"},
+    kinds={"html", "mlflow"},
     code_version=REPORTING,
-    automation_condition=_after("metrics"),
+    automation_condition=_after("metrics", "released_detector"),
     description="One self-contained HTML page for a reader who knows nothing of the detectors yet: "
-    "what they were trained on, how good they are, where they fail, what the data leak, and their "
-    "limits. Several stand side by side.",
+    "the champion, and the newest stage beside it. What they cannot see, how good they are on new "
+    "domains, on known ones and after laundering, what they learned, what was synthesized, why the "
+    "last challenger was released or refused, where they fail, and where they come from.",
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
     config: ReportConfig,
     store: ArtifactStore,
     domains: DomainFolders,
+    tracking: Tracking,
 ) -> dg.MaterializeResult:
     manifests = scanned_domains(context.instance, store, domains)
-    measured = measured_detectors(store, manifests, config.detectors)
+    shown = shown_detectors(store, manifests, config.detectors)
 
     def write(path: Path) -> dict[str, Any]:
         from deepward.evaluation import build_report
 
-        page = build_report(report_data(store, measured, manifests))
+        page = build_report(report_data(store, shown, manifests))
         path.write_text(page, encoding="utf-8")
-        return {"detectors": [each.detector.name for each in measured]}
+        return {"detectors": [each.measured.detector.name for each in shown]}
 
-    inputs = {"metrics": store.version(METRICS) or "", **_versions(measured, manifests)}
+    measured = [each.measured for each in shown]
+    inputs = {**report_inputs(store, shown), **_versions(measured, manifests)}
     artefact = store.ensure(REPORT, Step("evaluation_report", inputs, {}, REPORTING), write)
-    return single_result(Outcome(artefact, report_metadata(artefact, measured)))
+    tracking.record(
+        f"report {artefact.card.content_hash}",
+        lambda: Record(name="evaluation report", files={"report": artefact.path}),
+    )
+    return single_result(Outcome(artefact, report_metadata(artefact, measured) | tracking.link()))
 
 
 def _versions(measured: "Sequence[Measured]", manifests: "Sequence[Manifest]") -> dict[str, str]:

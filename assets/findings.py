@@ -1,10 +1,9 @@
-"""What detectors and evaluations lie in the store, and what the report makes of them."""
+"""What detectors and evaluations lie in the store."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from assets.domains import open_pixels
 from assets.learning import describe
 from deepward.errors import DetectorFileError, EvaluationError
 from deepward.home import DEFAULT_DETECTOR
@@ -13,10 +12,9 @@ from resources import ArtifactStore, Compute
 if TYPE_CHECKING:
     from deepward.detectors import Detector
     from deepward.domains import Manifest
-    from deepward.evaluation import DetectorResults, DomainMetrics, ReportData
+    from deepward.evaluation import DomainMetrics
 
 METRICS = "metrics/metrics.json"
-REPORT = "report/report.html"
 HEAD = "head"  # of the ledger of stages
 
 
@@ -122,17 +120,6 @@ class Measured:
             for domain, name in self.names.items()
         }
 
-    def for_report(self) -> "DetectorResults":
-        """The part of the report that is about this detector."""
-        from deepward.evaluation import DetectorResults
-
-        return DetectorResults(
-            self.detector.name,
-            self.detector.facts,
-            self.results(),
-            evidence=lambda image: self.detector.detector.evidence(image),
-        )
-
 
 def measured_detectors(
     store: ArtifactStore, manifests: "Sequence[Manifest]", wanted: Sequence[str] = ()
@@ -155,27 +142,6 @@ def measured_detectors(
     return [each for each in found if each.names]
 
 
-def report_data(
-    store: ArtifactStore, measured: Sequence[Measured], manifests: "Sequence[Manifest]"
-) -> "ReportData":
-    """Everything that the report shows; it reads the same at every time, on every machine."""
-    from deepward.evaluation import ReportData, TransferMatrix
-
-    transfer = store.read_json(METRICS)["transfer"]
-    domains = {domain for each in measured for domain in each.names}
-    shown = [manifest for manifest in manifests if manifest.domain in domains]
-    names = [n for each in measured for n in (each.detector.artefact, *each.names.values())]
-    return ReportData(
-        [each.for_report() for each in measured],
-        audits={m.domain: read_audit(store, m) for m in shown},
-        counts={manifest.domain: manifest.counts() for manifest in shown},
-        matrices=[TransferMatrix.from_dict(transfer)] if transfer else [],
-        pixels=picture_finder(store, shown),
-        # The day of the youngest finding, not of the writing: the same findings, the same page.
-        date=max(card.made_at for card in map(store.card, names) if card)[:10],
-    )
-
-
 def read_audit(store: ArtifactStore, manifest: "Manifest") -> dict[str, Any]:
     """What `domain_audit` wrote of a domain, in the report's words; empty without an audit."""
     name = store.domain_artefact("audits", manifest.root, ".json")
@@ -183,19 +149,3 @@ def read_audit(store: ArtifactStore, manifest: "Manifest") -> dict[str, Any]:
         return {}
     found = dict(store.read_json(name))
     return found | {"interval": found["auc_interval"]}
-
-
-def picture_finder(store: ArtifactStore, manifests: "Sequence[Manifest]") -> Callable[[str], Any]:
-    """Finds pixels by "<domain>/<path>", the name that the table of scores has for a picture."""
-    known = {}
-    for manifest in manifests:
-        pixels = open_pixels(store, manifest)
-        rows = manifest.usable()
-        for path, key in zip(rows["path"], rows["content_hash"], strict=True):
-            known[f"{manifest.domain}/{path}"] = (pixels, key)
-
-    def find(path: str) -> Any:
-        pixels, key = known.get(path, (None, ""))
-        return None if pixels is None else pixels[key]
-
-    return find

@@ -127,7 +127,8 @@ def _decide(
     releases.mend()
     challenger = StoredDetector(store, config.detector or _most_advanced(store), compute)
     now = releases.champion()
-    champion = _as_stored(store, now, compute) if now else None
+    # Under the name that it was measured by, where it is still there.
+    champion = StoredDetector(store, releases.place(now).name, compute) if now else None
     options = {"seed": config.seed, "resamples": config.resamples}
 
     def measured(stored: StoredDetector) -> "list[tuple[Artefact, DomainMetrics]]":
@@ -245,12 +246,3 @@ def _most_advanced(store: ArtifactStore) -> str:
             "baseline_detector first."
         )
     return found[0].name
-
-
-def _as_stored(store: ArtifactStore, now: Release, compute: Compute) -> StoredDetector:
-    """The champion under the name that it was measured by, where it is still there."""
-    if (store.path(f"detectors/{now.detector}") / "detector.json").is_file():
-        stored = StoredDetector(store, now.detector, compute)
-        if stored.facts["content_hash"] == now.content_hash:
-            return stored
-    return StoredDetector(store, "champion", compute)

@@ -141,12 +141,19 @@ def test_a_challenger_is_measured_beside_the_champion(
     assert (
         shown["challenger_auc_of_trained"] == metadata(result, "domain_metrics")["demo_swap"]["auc"]
     )
+    # A detector that is neither released nor the newest stage is shown where it is asked for.
+    assert ">challenger<" not in report_file().read_text(encoding="utf-8")
+    both = {"evaluation_report": {"detectors": ["baseline", "challenger"]}}
+    shown = metadata(go_on("refresh_report", ops=both), "evaluation_report")[None]
+    assert shown["detectors"] == "baseline, challenger"
     page = report_file().read_text(encoding="utf-8")
-    assert "Side by side" in page and "challenger: AUC" in page
+    assert 'data-label="Detector">challenger<' in page
+    assert 'data-label="Detector">baseline<' in page
 
     alone = go_on("refresh_report", ops={"evaluation_report": {"detectors": ["challenger"]}})
     assert metadata(alone, "evaluation_report")[None]["detectors"] == "challenger"
-    assert "Side by side" not in report_file().read_text(encoding="utf-8")
+    page = report_file().read_text(encoding="utf-8")
+    assert ">challenger<" in page and 'data-label="Detector"' not in page
 
 
 @pytest.mark.parametrize("job", ["evaluate_new_domain", "refresh_report", "train_baseline"])

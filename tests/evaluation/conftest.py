@@ -70,11 +70,11 @@ class InventedDetector:
             control=(means[:, 1] - 128) / 16,
         )
 
-    def evidence(self, image: Image) -> NDArray[np.float32]:
+    def evidence_odds(self, image: Image) -> NDArray[np.float64]:
         height, width = image.shape[:2]
         y, x = np.mgrid[:height, :width]
         bump = np.exp(-(((y - height / 3) / 9) ** 2) - ((x - width / 2) / 9) ** 2)
-        return bump.astype(np.float32)
+        return 3 + 4 * bump
 
 
 def invent_set(

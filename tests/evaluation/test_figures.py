@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from deepward.errors import EvaluationError
+from deepward.evaluation.adaptation import adaptation_figure
 from deepward.evaluation.curves import det_figure, reliability_figure, roc_figure
 from deepward.evaluation.domain_metrics import DomainMetrics
 from deepward.evaluation.grids import confusion_figure, heat_map
@@ -71,7 +72,7 @@ def test_one_class_has_verdicts_and_histograms_but_no_curves(
     assert confusion_figure(reals)
     assert score_histograms(reals)
     with pytest.raises(EvaluationError, match="no AUC to draw"):
-        overview_figure([reals])
+        overview_figure({"champion": [reals]})
 
 
 def test_figures_without_scores_are_refused(found: DomainMetrics) -> None:
@@ -80,15 +81,33 @@ def test_figures_without_scores_are_refused(found: DomainMetrics) -> None:
 
 
 def test_overview_and_heat_map_show_what_was_measured(found: DomainMetrics) -> None:
-    assert overview_figure(
-        [found, replace(found, laundered=dict.fromkeys(found.laundered, Estimate(None)))]
-    )
+    unlaundered = replace(found, laundered=dict.fromkeys(found.laundered, Estimate(None)))
+    assert overview_figure({"champion": [found, unlaundered], "challenger": [unlaundered]})
+    svg = overview_figure({"champion": [found], "challenger": [unlaundered]}, kind="svg").decode()
+    assert "champion" in svg and "challenger" in svg and "thumbnail control" in svg
+    with pytest.raises(EvaluationError, match="no AUC to draw"):
+        overview_figure({"champion": [unlaundered]}, laundered=True)
     matrix = TransferMatrix(
         "auc", ("a", NASTY), ("b",), ((Estimate(0.9, 0.8, 1.0),), (Estimate(None),))
     )
     svg = heat_map(matrix, "svg").decode()
     assert "0.90" in svg
     assert "–" in svg
+
+
+def test_adaptation_curves_are_drawn_beside_each_other_with_steady_bytes() -> None:
+    curve = {"mean": 0.8, "low": 0.7, "high": 0.9}
+    rungs = [
+        {"shots": shots, "clean": curve, "laundered": {**curve, "low": None, "high": None}}
+        for shots in (0, 5, 10)
+    ]
+    curves = {"meta-trained": rungs, "trained plainly": rungs[:2]}
+    svg = adaptation_figure(curves, NASTY, "svg")
+    assert svg == adaptation_figure(curves, NASTY, "svg")
+    text = "".join(ElementTree.fromstring(svg).itertext())
+    for words in ("meta-trained, clean", "trained plainly, laundered", "Adapting to", NASTY):
+        assert words in text
+    assert adaptation_figure({"": rungs}, "a").startswith(b"\x89PNG")
 
 
 def test_a_large_domain_stays_a_small_figure(

@@ -3,7 +3,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
@@ -11,7 +10,7 @@ from deepward.errors import EvaluationError
 from deepward.evaluation.montage import (
     MOST_BYTES,
     evidence_overlay,
-    pick_extremes,
+    relative_evidence,
     sample_montage,
     thumbnail,
 )
@@ -56,24 +55,6 @@ def test_a_thumbnail_holds_nothing_of_the_original_file() -> None:
     assert set(small.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
 
 
-def test_extremes_are_the_ends_of_each_class_and_never_shared() -> None:
-    scores = pd.DataFrame(
-        {
-            "path": list("abcdefgh"),
-            "label": [0, 0, 0, 1, 1, 1, 1, 1],
-            "probability": [0.1, 0.9, 0.4, 0.9, 0.2, 0.9, 0.5, np.nan],
-        }
-    )
-    picked = {title: "".join(rows["path"]) for title, rows in pick_extremes(scores, 2).items()}
-    assert picked == {
-        "Fakes it is surest of": "df",
-        "Fakes it finds hardest": "eg",
-        "Reals it is surest of": "ac",
-        "Reals it suspects most": "b",
-    }
-    assert pick_extremes(scores[scores["label"] == 9]) == {}
-
-
 def test_evidence_is_painted_where_it_lies() -> None:
     picture = np.full((20, 30, 3), 100, np.uint8)
     evidence = np.zeros((20, 30), np.float32)
@@ -83,3 +64,15 @@ def test_evidence_is_painted_where_it_lies() -> None:
     assert np.ptp(painted[0].astype(int)) <= 1
     with pytest.raises(EvaluationError, match="does not fit"):
         evidence_overlay(picture, evidence.T)
+
+
+def test_evidence_of_the_surest_fake_stands_out_from_the_rest_of_the_same_picture() -> None:
+    odds = np.full((20, 30), 9.0)  # every place speaks for fake: as probabilities all are 1
+    odds[5:9, 7:11] = 30.0
+    heat = relative_evidence(odds)
+    assert heat[6, 8] == 1.0 and heat[0, 0] == 0.0
+    painted = evidence_overlay(np.full((20, 30, 3), 100, np.uint8), heat)
+    assert painted[6, 8, 0] > painted[0, 0, 0] + 30
+    # What speaks for real is never painted, and even evidence paints nothing.
+    assert not relative_evidence(odds - 40).any()
+    assert not relative_evidence(np.full((20, 30), 9.0)).any()

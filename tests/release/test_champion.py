@@ -10,7 +10,8 @@ import pytest
 from deepward.detectors import load_detector, save_detector
 from deepward.errors import UsageError, WorkError
 from deepward.learning import TrainingConfig, train_detector
-from deepward.release import Check, Decision, Releases, challengers
+from deepward.learning.continual import Entry, Ledger
+from deepward.release import Check, Decision, Releases, challengers, contenders
 from tests.drawn import striped_images
 
 YES = Decision((Check("card", "", True, "The detector's card is complete."),))
@@ -103,3 +104,26 @@ def test_challengers_are_those_that_are_there(trained, tmp_path: Path) -> None:
     shutil.copytree(trained["first"][0], tmp_path / "detectors" / "baseline")
     shutil.copytree(trained["second"][0], tmp_path / "detectors" / "meta")
     assert [place.name for place in challengers(tmp_path)] == ["meta", "baseline"]
+
+
+def test_champion_and_newest_stage_stand_for_election_and_the_baseline_where_there_is_none(
+    trained, tmp_path: Path
+) -> None:
+    def place(name: str, source: str) -> Path:
+        return shutil.copytree(trained[source][0], tmp_path / "detectors" / name)
+
+    assert contenders(tmp_path) == {}
+    baseline = place("baseline", "first")
+    assert contenders(tmp_path) == {"baseline": baseline}
+    stage = place("stage-000-a", "second")
+    entry = Entry("a", 0, "learned", ("a",), stage.name, trained["second"][1], "", "")
+    Ledger(tmp_path / "stages").append(entry)
+    assert contenders(tmp_path) == {"baseline": baseline, "challenger": stage}
+    releases = Releases(tmp_path)
+    releases.decide(YES, baseline, trained["first"][1], name="baseline")
+    assert contenders(tmp_path) == {"champion": baseline, "challenger": stage}
+    # Where it was measured under another name by then, the champion's own folder is meant.
+    shutil.rmtree(baseline)
+    assert contenders(tmp_path)["champion"] == releases.champion_folder
+    releases.decide(YES, stage, trained["second"][1], name=stage.name)
+    assert contenders(tmp_path) == {"champion": stage}  # the newest stage is the champion

@@ -19,7 +19,8 @@ from deepward.commands.options import (
     root_at,
 )
 from deepward.errors import EvaluationError, UsageError, WorkError
-from deepward.home import descriptions_file, report_file
+from deepward.home import descriptions_file, home, report_file
+from deepward.release.champion import contenders
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,8 @@ def report(
         typer.Option(
             "--detector",
             metavar="DIR",
-            help="A trained detector; several stand side by side. By default DEEPWARD_HOME's own.",
+            help="A trained detector; several stand side by side. By default the champion, else "
+            "the baseline, and the newest stage.",
         ),
     ] = None,
     domains: DomainsOption = None,
@@ -47,11 +49,12 @@ def report(
 ) -> None:
     """Open the report, or build it anew.
 
-    It is built when --detector, --domains or --domain is given. The path is written in any case.
+    It is built when --detector, --domains or --domain is given; what was learned, synthesized and
+    decided stands in the one that Dagster's graph writes. The path is written in any case.
     """
     place = report_file()
     if detector or domains is not None or domain:
-        _build(place, detector or [None], domains, domain)
+        _build(place, detector, domains, domain)
     elif not place.is_file():
         raise WorkError(
             f"There is no report yet at {place}: run `make demo`, or build one with "
@@ -63,11 +66,14 @@ def report(
 
 
 def _build(
-    place: Path, detectors: Sequence[Path | None], domains: Path | None, names: list[str] | None
+    place: Path, detectors: list[Path] | None, domains: Path | None, names: list[str] | None
 ) -> None:
     root = root_at(domains)
     folders = domain_folders(root, names)
-    sources = _by_name([detector_at(detector) for detector in detectors])
+    standing = contenders(home())
+    chosen = [detector_at(each) for each in detectors] if detectors else list(standing.values())
+    sources = _by_name(chosen or [detector_at(None)])
+    roles = {folder.resolve(): role for role, folder in standing.items()}
 
     from deepward.domains import audit_domain
     from deepward.evaluation import ReportData, build_report
@@ -77,7 +83,7 @@ def _build(
     with shown_progress() as progress:
         manifests = [scan(folder, progress, root) for folder in folders]
         measured = [
-            _measure(name, source, manifests, pictures, progress)
+            _measure(name, source, roles.get(source, ""), manifests, pictures, progress)
             for name, source in sources.items()
         ]
 
@@ -117,6 +123,7 @@ def _by_name(folders: Sequence[Path]) -> dict[str, Path]:
 def _measure(
     name: str,
     source: Path,
+    role: str,
     manifests: Sequence["Manifest"],
     pictures: "dict[str, tuple[ImageSet, int]]",
     progress: "Progress",
@@ -138,4 +145,4 @@ def _measure(
         "decision": asdict(loaded.decision),
         "lineage": loaded.lineage,
     }
-    return DetectorResults(name, facts, results, evidence=loaded.evidence)
+    return DetectorResults(name, facts, results, evidence=loaded.evidence_odds, role=role)

@@ -7,17 +7,25 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from deepward.evaluation.montage import evidence_overlay, thumbnail
-from deepward.evaluation.style import INK
+from deepward.evaluation.style import FAKE, INK, MUTED, REAL, SECOND
 from deepward.media import as_picture
 
 __all__ = ["data_url", "inline_svg", "relative_path", "rows_of", "tile"]
 
 _TAG = re.compile(r"<[^<>]*>")
 _REFERENCE = re.compile(r'( id="|url\(#|href="#)')
+# The page has one palette: figures take its colours, and follow it into the dark.
+_COLOURS = {
+    INK: "currentColor",
+    REAL: "var(--real)",
+    FAKE: "var(--fake)",
+    SECOND: "var(--second)",
+    MUTED: "var(--muted)",
+}
 
 
 def data_url(picture: bytes, kind: str = "image/jpeg") -> str:
@@ -32,13 +40,14 @@ def tile(image: NDArray[np.uint8], evidence: NDArray[np.float32] | None = None) 
     return data_url(thumbnail(shown))
 
 
-def inline_svg(svg: bytes, name: str) -> Markup:
-    """A figure of ours as part of the page: it follows the page's text colour.
+def inline_svg(svg: bytes, name: str, alt: str) -> Markup:
+    """A figure of ours as part of the page: it takes the page's colours.
 
     Args:
-        svg: from `deepward.evaluation.figures`, which escape whatever text they draw.
+        svg: from the figures of `deepward.evaluation`, which escape whatever text they draw.
         name: unique on the page; identifiers inside the figure are prefixed with it, because
             those of different figures may be equal.
+        alt: what it shows, for those who do not see it.
     """
     text = svg.decode("utf-8")
     text = text[text.index("<svg") :]
@@ -46,9 +55,13 @@ def inline_svg(svg: bytes, name: str) -> Markup:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
 
     def within(tag: re.Match[str]) -> str:
-        return _REFERENCE.sub(rf"\g<1>{name}-", tag.group()).replace(INK, "currentColor")
+        found = _REFERENCE.sub(rf"\g<1>{name}-", tag.group())
+        for colour, own in _COLOURS.items():
+            found = found.replace(colour, own)
+        return found
 
-    return Markup(_TAG.sub(within, text).replace("<svg ", '<svg role="img" ', 1).strip())
+    head = f'<svg role="img" aria-label="{escape(alt)}" '
+    return Markup(_TAG.sub(within, text).replace("<svg ", head, 1).strip())
 
 
 def relative_path(path: str, domain: str) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepward.evaluation.style import (
     FAKE,
-    MUTED,
+    INK,
     REAL,
     Format,
     drawing,
@@ -57,35 +57,29 @@ def forgetting_figure(
         figure, axes = new_figure(3.2 + 1.15 * len(stages), 2.2 + 0.62 * len(domains))
         for row, column in np.ndindex(len(domains), len(stages)):
             value, known = auc[column, row], column >= learned[row]
-            shade = "#ffffff" if np.isnan(value) else shades((value - 0.5) / 0.5)
-            axes.add_patch(
-                Rectangle(
-                    (column - 0.5, row - 0.5),
-                    1,
-                    1,
-                    facecolor=shade,
-                    edgecolor="#ffffff",
-                    linewidth=1.5,
-                    alpha=1.0 if known else 0.3,
-                )
-            )
-            ink = "#ffffff" if known and not np.isnan(value) and value > 0.75 else "#000000"
+            if not np.isnan(value):
+                cell = Rectangle((column - 0.5, row - 0.5), 1, 1)
+                cell.set(facecolor=shades((value - 0.5) / 0.5), edgecolor="#ffffff", linewidth=1.5)
+                cell.set_alpha(1.0 if known else 0.3)
+                axes.add_patch(cell)
+            ink = INK  # a pale or empty cell has the page's own ground
+            if known and not np.isnan(value):
+                ink = "#ffffff" if value > 0.75 else "#000000"
             told = "–" if np.isnan(value) else f"{value:.2f}"
             if (row, column) in marks:
                 told += f"  (−{marks[row, column]:.2f})" if marks[row, column] > LOST else "  (!)"
             found = [_share(float(part[column, row])) for part in (recall_real, recall_fake)]
             recalls = f"real {found[0]} · fake {found[1]}"
-            color = ink if known else MUTED
             place: Any = {"horizontalalignment": "center", "verticalalignment": "center"}
-            axes.text(column, row - 0.14, told, color=color, **place)
-            axes.text(column, row + 0.24, recalls, color=color, fontsize=6.5, **place)
+            axes.text(column, row - 0.14, told, color=ink, **place)
+            axes.text(column, row + 0.24, recalls, color=ink, fontsize=6.5, **place)
         for row, column in marks:
             frame = Rectangle((column - 0.46, row - 0.44), 0.92, 0.88)
             frame.set(fill=False, edgecolor=FAKE, linewidth=2.5)
             axes.add_patch(frame)
         for row, column in enumerate(learned):  # where a domain was learned
             axes.plot(
-                [column - 0.5, column - 0.5], [row - 0.5, row + 0.5], color="#123f6b", linewidth=3.5
+                [column - 0.5, column - 0.5], [row - 0.5, row + 0.5], color=INK, linewidth=3.5
             )
         axes.set_xlim(-0.5, len(stages) - 0.5)
         axes.set_ylim(len(domains) - 0.5, -0.5)
@@ -95,7 +89,7 @@ def forgetting_figure(
         axes.set_xticks(range(len(stages)), names, rotation=20, horizontalalignment="right")
         axes.set_yticks(range(len(domains)), [short(name) for name in domains])
         axes.set(
-            xlabel=f"after learning …\n{fill(_LEGEND, 20 + 22 * len(stages))}",
+            xlabel=f"after learning …\n{fill(_LEGEND, 15 + 18 * len(stages))}",
             ylabel="on the test pictures of",
         )
         axes.xaxis.label.set_fontsize(8)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepward.evaluation.domain_metrics import NOT_APPLICABLE, DomainMetrics
+from deepward.evaluation.glossary import METRIC_TITLES
 from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.style import MUTED, REAL, Format, drawing, encode, new_figure, short
-from deepward.evaluation.wording import METRIC_TITLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

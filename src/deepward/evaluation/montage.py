@@ -4,7 +4,6 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image as Pillow
 
@@ -13,20 +12,13 @@ from deepward.evaluation.style import FAKE, REAL
 from deepward.media import as_picture
 from deepward.pictures.sheets import Strip, draw_sheet
 
-__all__ = ["EXTREMES", "evidence_overlay", "pick_extremes", "sample_montage", "thumbnail"]
+__all__ = ["evidence_overlay", "relative_evidence", "sample_montage", "thumbnail"]
 
 Image = NDArray[np.uint8]
 
 MOST_BYTES = 100_000  # what Dagster's pages take as one picture
 TILE = 96
-
-# title -> (label, whether a high probability comes first)
-EXTREMES = {
-    "Fakes it is surest of": (1, True),
-    "Fakes it finds hardest": (1, False),
-    "Reals it is surest of": (0, False),
-    "Reals it suspects most": (0, True),
-}
+_EVEN = 1e-6  # log-odds between places that are no difference
 
 
 def thumbnail(image: Image, side: int = 128, quality: int = 82) -> bytes:
@@ -34,25 +26,6 @@ def thumbnail(image: Image, side: int = 128, quality: int = 82) -> bytes:
     picture = Pillow.fromarray(image, "RGB")
     picture.thumbnail((side, side), Pillow.Resampling.LANCZOS)
     return _jpeg(picture, quality)
-
-
-def pick_extremes(scores: pd.DataFrame, count: int = 6) -> dict[str, pd.DataFrame]:
-    """The surest and the worst of each class, by the stated probability; ties by path.
-
-    Args:
-        scores: table of `DomainMetrics.scores`.
-        count: rows per title at most, and never the same picture under both titles of a class.
-    """
-    picked = {}
-    for title, (label, falling) in EXTREMES.items():
-        part = scores[(scores["label"] == label) & scores["probability"].notna()]
-        ordered = part.sort_values(
-            ["probability", "path"], ascending=[not falling, True], kind="stable"
-        )
-        surest = (label == 1) == falling
-        room = (len(part) + 1) // 2 if surest else len(part) // 2
-        picked[title] = ordered.head(min(count, room))
-    return {title: rows for title, rows in picked.items() if len(rows)}
 
 
 def sample_montage(
@@ -111,6 +84,24 @@ def evidence_overlay(image: Image, evidence: ArrayLike, strength: float = 0.65) 
     color = np.array([int(FAKE[i : i + 2], 16) for i in (1, 3, 5)], dtype=np.float64)
     cover = strength * heat[..., None]
     return np.asarray((1 - cover) * gray + cover * color, dtype=np.uint8)
+
+
+def relative_evidence(odds: ArrayLike) -> NDArray[np.float32]:
+    """Where most of a picture's evidence for fake lies: shares in [0, 1], to be painted.
+
+    On a fake that a detector is sure of every place speaks for fake, and a map of probabilities is
+    one colour. Here 0 is the picture's own median and 1 its hundredth highest place; places that
+    speak for real stay 0. Evidence that is spread evenly paints nothing.
+
+    Args:
+        odds: log-odds for fake by place, (H, W), as `Detector.evidence_odds` gives them.
+    """
+    values = np.asarray(odds, np.float64)
+    middle, high = np.quantile(values, [0.5, 0.99])
+    if high - middle <= _EVEN:
+        return np.zeros(values.shape, np.float32)
+    heat = np.clip((values - middle) / (high - middle), 0, 1)
+    return np.where(values > 0, heat, 0).astype(np.float32)
 
 
 def _jpeg(picture: Pillow.Image, quality: int) -> bytes:

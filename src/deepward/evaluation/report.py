@@ -2,7 +2,7 @@
 
 It is for a reader who knows nothing of them yet. The page asks for nothing from outside, holds no
 script and no time of its own: the same data give the same bytes. Names that come from data are
-escaped, pictures are encoded anew.
+escaped, pictures are encoded anew. Sections without data are left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,28 +10,33 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 
 from deepward import __version__
+from deepward.evaluation.changes import changes
 from deepward.evaluation.domain_metrics import DomainMetrics
-from deepward.evaluation.embedding import inline_svg, rows_of
-from deepward.evaluation.grids import heat_map
+from deepward.evaluation.embedding import rows_of
+from deepward.evaluation.failures import Evidence, Finder, failures
+from deepward.evaluation.glossary import GLOSSARY
+from deepward.evaluation.lineage import Lineage, draw_lineage, of_detectors
 from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.model_card import MODEL_CARD, training_data
-from deepward.evaluation.sections import Evidence, Finder, domain_section, folder_rows
-from deepward.evaluation.spreads import overview_figure
+from deepward.evaluation.sections import domain_section, folder_rows, pictures_of_learning
+from deepward.evaluation.standing import missed_kinds, standing
+from deepward.evaluation.synthesized import FewshotSet, fewshot_sections
 from deepward.evaluation.wording import (
-    GLOSSARY,
-    METRIC_TITLES,
     cautions,
-    headline,
+    few_pictures,
     number,
     percent,
     signed,
+    verdict,
 )
 from deepward.metrics.intervals import Estimate
 
 __all__ = ["DetectorResults", "ReportData", "build_report"]
+
+_TEMPLATES = ("report.html.j2", "report_parts.html.j2", "report_story.html.j2", "report.css")
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,9 @@ class DetectorResults:
             values; `lineage["domains"]` maps the training domains to counts.
         domains: results in the order to be shown, with their `scores` for the figures.
         model_card: replaces `training_data`, `licences`, `intended_use` or `limits`.
-        evidence: where it sees evidence for a fake, (H, W) in [0, 1].
+        evidence: log-odds for fake by place, (H, W), as `Detector.evidence_odds` gives them.
+        role: "champion", "challenger" or "baseline"; "" where it has none.
+        robustness: `Robustness.as_dict` of it, where that was measured.
     """
 
     name: str
@@ -52,6 +59,8 @@ class DetectorResults:
     domains: Sequence[DomainMetrics]
     model_card: Mapping[str, Any] = field(default_factory=dict)
     evidence: Evidence | None = None
+    role: str = ""
+    robustness: Mapping[str, Any] | None = None
 
     @property
     def trained_on(self) -> Mapping[str, Mapping[str, int]]:
@@ -59,17 +68,28 @@ class DetectorResults:
         found: Mapping[str, Mapping[str, int]] = self.facts.get("lineage", {}).get("domains", {})
         return found
 
+    @property
+    def label(self) -> str:
+        """What it is called where several stand side by side."""
+        return self.role or self.name
+
 
 @dataclass(frozen=True)
 class ReportData:
     """Everything that the report shows.
 
     Attributes:
-        detectors: in the order to be shown; with several, a table sets them side by side.
+        detectors: in the order to be shown, the one in use first; curves and pictures are of it.
         audits: domain -> `auc`, `interval`, `flagged`, `reason`, and optionally `features`
             (name -> AUC of that feature alone).
         counts: domain -> `Manifest.counts()`.
         matrices: cross-domain tables.
+        stages: SVG of the chain of stages, as `draw_rows` draws it.
+        summary: of the chain: `aa`, `af`, `bwt` and `fwt`, None where unknown.
+        ladders: what few samples give: `domain`, and rungs of `meta` and `plain`.
+        fewshot: what was synthesized.
+        releases: every decision about a challenger in order, as `Release.as_dict`.
+        lineage: of the artefacts; what the detectors say of themselves where it is None.
         pixels: finds a picture by its path in `scores`; None leaves pictures out.
         date: day of the report, in words; the report itself never looks at the clock.
         title: heading of the page.
@@ -79,6 +99,12 @@ class ReportData:
     audits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     matrices: Sequence[TransferMatrix] = ()
+    stages: bytes | None = None
+    summary: Mapping[str, float | None] = field(default_factory=dict)
+    ladders: Mapping[str, Any] = field(default_factory=dict)
+    fewshot: Sequence[FewshotSet] = ()
+    releases: Sequence[Mapping[str, Any]] = ()
+    lineage: Lineage | None = None
     pixels: Finder | None = None
     date: str = ""
     title: str = "Detector evaluation"
@@ -86,68 +112,99 @@ class ReportData:
 
 def build_report(data: ReportData) -> str:
     """The whole page as text, to be written as UTF-8."""
+    place = files("deepward.evaluation")
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=DictLoader({name: place.joinpath(name).read_text("utf-8") for name in _TEMPLATES}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters.update(estimate=_estimate_text, interval=_interval_text)
-    template = files("deepward.evaluation").joinpath("report.html.j2").read_text("utf-8")
+    environment.filters.update(estimate=_estimate_text, interval=_interval_text, percent=percent)
+    first = data.detectors[0]
     domains = dict.fromkeys(f.domain for each in data.detectors for f in each.domains)
     names = dict.fromkeys([*domains, *sorted({*data.audits, *data.counts})])
-    return environment.from_string(template).render(
+    told = {each.name: each.facts for each in data.detectors}
+    return environment.get_template("report.html.j2").render(
         data=data,
         version=__version__,
-        detectors=[_detector(data, place) for place in range(len(data.detectors))],
+        first=first,
+        detectors=[_detector(each) for each in data.detectors],
         several=len(data.detectors) > 1,
-        side_by_side=_side_by_side(data.detectors, list(domains)),
-        glossary=GLOSSARY,
-        titles=METRIC_TITLES,
-        matrices=[
-            inline_svg(heat_map(matrix, "svg"), f"matrix{place}")
-            for place, matrix in enumerate(data.matrices)
+        missed=missed_kinds(data.detectors),
+        worst=_worst(first),
+        cautions=_cautions(data),
+        few=few_pictures([found for each in data.detectors for found in each.domains]),
+        standing=standing(data.detectors),
+        sections=[
+            domain_section(found, f"domain-{place + 1}")
+            for place, found in enumerate(first.domains)
         ],
+        learning=pictures_of_learning(data.ladders, data.stages, data.matrices),
+        fewshot=fewshot_sections(data.fewshot),
+        changes=changes(data.releases, [str(each.get("content_hash")) for each in told.values()]),
+        failures=failures(first.domains, data.pixels, first.evidence),
+        lineage=draw_lineage(data.lineage or of_detectors(told)),
+        glossary=GLOSSARY,
+        card=_card(data.detectors),
+        limits=_card_of(first)["limits"],
         sources=folder_rows(names, data.counts, data.audits),
     )
 
 
-def _detector(data: ReportData, place: int) -> dict[str, Any]:
-    """Everything that the page says of one detector."""
-    shown = data.detectors[place]
-    anchor = f"detector-{place + 1}"
-    overview = None
-    if any(found.metrics["auc"].value is not None for found in shown.domains):
-        overview = inline_svg(overview_figure(shown.domains, "svg"), f"{anchor}-overview")
+def _detector(shown: DetectorResults) -> dict[str, Any]:
+    """What the page says of one detector by itself."""
     return {
-        "name": shown.name,
-        "anchor": anchor,
+        "shown": shown,
         "hash": (shown.facts.get("content_hash") or "unknown")[:12],
-        "headline": headline(shown.domains, shown.trained_on),
-        "cautions": cautions(shown.domains, data.audits),
-        "overview": overview,
-        "sections": [
-            domain_section(found, f"{anchor}-domain-{number + 1}", data.pixels, shown.evidence)
-            for number, found in enumerate(shown.domains)
-        ],
-        "card": {**MODEL_CARD, **training_data(shown.trained_on), **shown.model_card},
-        "trained_on": shown.trained_on,
-        "decision": shown.facts.get("decision", {}),
+        "verdict": verdict(shown.domains, shown.trained_on),
         "lineage": rows_of(shown.facts),
     }
 
 
-def _side_by_side(
-    detectors: Sequence[DetectorResults], domains: Sequence[str]
-) -> list[tuple[str, list[tuple[bool, DomainMetrics | None]]]]:
-    """Domain -> per detector, whether it has learned from it, and what was measured."""
-    tables = [{found.domain: found for found in each.domains} for each in detectors]
+def _card_of(shown: DetectorResults) -> dict[str, Any]:
+    return {**MODEL_CARD, **training_data(shown.trained_on), **shown.model_card}
+
+
+def _card(detectors: Sequence[DetectorResults]) -> list[tuple[str, list[tuple[str, Any]]]]:
+    """Lines of the model card; what is not the same of all detectors stands under their names."""
+    cards = {each.label: _card_of(each) for each in detectors}
+    lines = []
+    for key in dict.fromkeys(key for card in cards.values() for key in card):
+        values = [(label, card[key]) for label, card in cards.items() if key in card]
+        same = len({value for _, value in values}) == 1
+        lines.append((key, [("", values[0][1])] if same else values))
+    return lines
+
+
+def _cautions(data: ReportData) -> dict[str, list[str]]:
+    """Warnings by domain: those that hold for all detectors once, others with their name."""
+    by_detector = {each.label: cautions(each.domains, data.audits) for each in data.detectors}
+    found: dict[str, list[str]] = {}
+    for label, warned in by_detector.items():
+        for domain, notes in warned.items():
+            for note in notes:
+                shared = all(note in other.get(domain, ()) for other in by_detector.values())
+                line = note if shared else f"{label}: {note}"
+                if line not in found.setdefault(domain, []):
+                    found[domain].append(line)
+    return found
+
+
+def _worst(shown: DetectorResults) -> list[dict[str, Any]]:
+    """The degradations that cost most AUC, where they were measured on this very detector."""
+    found = shown.robustness
+    if found is None or found["detector_hash"] != shown.facts.get("content_hash"):
+        return []
+    by_name = {each["condition"]: each for each in found["degradations"]}
     return [
-        (
-            domain,
-            [
-                (domain in each.trained_on, table.get(domain))
-                for each, table in zip(detectors, tables, strict=True)
-            ],
-        )
-        for domain in domains
+        {
+            "name": name,
+            "auc": Estimate.from_parts(by_name[name]["auc"], by_name[name]["auc_interval"]),
+            "caught": by_name[name]["recall_fake"],
+            "before": found["degradations"][0]["recall_fake"],
+        }
+        for name in found["worst"]
     ]
 
 

@@ -1,25 +1,20 @@
-"""Parts of the report: one domain with its figures and pictures, and what the folders held."""
+"""Parts of the report: a domain with its figures, pictures of learning, what folders held."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from deepward.evaluation.adaptation import adaptation_figure
 from deepward.evaluation.curves import det_figure, reliability_figure, roc_figure
 from deepward.evaluation.domain_metrics import DomainMetrics
-from deepward.evaluation.embedding import inline_svg, relative_path, tile
-from deepward.evaluation.grids import confusion_figure
-from deepward.evaluation.montage import pick_extremes
+from deepward.evaluation.embedding import inline_svg
+from deepward.evaluation.glossary import METRIC_TITLES
+from deepward.evaluation.grids import confusion_figure, heat_map
+from deepward.evaluation.matrices import TransferMatrix
 from deepward.evaluation.spreads import score_histograms
-from deepward.evaluation.wording import METRIC_TITLES, percent
+from deepward.evaluation.wording import number
 from deepward.metrics.intervals import Estimate
 
-__all__ = ["Evidence", "Finder", "domain_section", "folder_rows"]
-
-Image = NDArray[np.uint8]
-Finder = Callable[[str], Image | None]
-Evidence = Callable[[Image], NDArray[np.float32]]
+__all__ = ["domain_section", "folder_rows", "pictures_of_learning"]
 
 SHARES = {
     "eer",
@@ -35,31 +30,36 @@ SHARES = {
     "inconclusive_real",
     "inconclusive_fake",
 }
-CAPTIONS = {
-    "roc": "How many fakes are found at each price in false alarms. The further to the upper left,"
-    " the better; the diagonal is chance.",
-    "det": "The same two errors on a scale that shows small ones. The closer to the lower left,"
-    " the better.",
-    "reliability": "Of the pictures that it calls 80 % fake, are 80 % fake? Points on the diagonal"
-    " say yes. Ticks at the bottom: fakes orange, reals blue; dashed: the threshold.",
-    "verdicts": "What it answered, as a share of the pictures that are real or fake in truth, and"
-    " how many these were.",
-    "scores": "Reals should pile up on the left, fakes on the right of the dashed threshold.",
+FIGURES = {  # name -> (what it is, how it is read)
+    "roc": (
+        "ROC curve",
+        "How many fakes are found at each price in false alarms. The further to the upper left,"
+        " the better; the diagonal is chance.",
+    ),
+    "det": (
+        "DET curve",
+        "The same two errors on a scale that shows small ones. The closer to the lower left,"
+        " the better.",
+    ),
+    "reliability": (
+        "Reliability diagram",
+        "Of the pictures that it calls 80 % fake, are 80 % fake? Points on the diagonal"
+        " say yes. Ticks at the bottom: fakes orange, reals blue; dashed: the threshold.",
+    ),
+    "verdicts": (
+        "Table of verdicts against the truth",
+        "What it answered, as a share of the pictures that are real or fake in truth, and"
+        " how many these were.",
+    ),
+    "scores": (
+        "Histograms of the stated probability by source class",
+        "Reals should pile up on the left, fakes on the right of the dashed threshold.",
+    ),
 }
-WITH_EVIDENCE = 3  # fakes per row whose evidence is shown: a map takes a detector about a second
 
 
-def domain_section(
-    found: DomainMetrics, anchor: str, pixels: Finder | None, evidence: Evidence | None
-) -> dict[str, Any]:
-    """One detector on one domain: its figures, tables and pictures.
-
-    Args:
-        found: the results.
-        anchor: unique on the page.
-        pixels: finds a picture by its path in the table of scores; None leaves pictures out.
-        evidence: draws where the detector sees evidence; None leaves that out.
-    """
+def domain_section(found: DomainMetrics, anchor: str) -> dict[str, Any]:
+    """One detector on one domain: its figures and tables; `anchor` is unique on the page."""
     figures: list[tuple[str, bytes]] = []
     if found.scores is not None:
         if found.metrics["auc"].value is not None:
@@ -76,14 +76,14 @@ def domain_section(
         "found": found,
         "anchor": anchor,
         "figures": [
-            (name, inline_svg(svg, f"{anchor}-{name}"), CAPTIONS[name]) for name, svg in figures
+            (name, inline_svg(svg, f"{anchor}-{name}", f"{alt} on {found.domain}"), caption)
+            for name, svg in figures
+            for alt, caption in (FIGURES[name],)
         ],
         "metrics": [
             (title, name in SHARES, _own(found, name), found.laundered.get(name, Estimate(None)))
             for name, title in METRIC_TITLES.items()
         ],
-        "pictures": _pictures(found, pixels, evidence),
-        "has_evidence": evidence is not None and found.n_fake > 0,
     }
 
 
@@ -95,34 +95,45 @@ def _own(found: DomainMetrics, name: str) -> Estimate:
     return estimate
 
 
-def _pictures(
-    found: DomainMetrics, finder: Finder | None, evidence: Evidence | None
-) -> list[dict[str, Any]]:
-    """The surest and the worst of each class, with evidence beside the first fakes."""
-    if finder is None or found.scores is None:
-        return []
-    groups = []
-    for title, rows in pick_extremes(found.scores).items():
-        tiles: list[dict[str, Any]] = []
-        for row in rows.itertuples():
-            pixels = finder(str(row.path))
-            if pixels is None:
-                continue
-            wanted = row.label == 1 and len(tiles) < WITH_EVIDENCE
-            heat = evidence(pixels) if evidence and wanted else None
-            tiles.append(
-                {
-                    "picture": tile(pixels),
-                    "evidence": None if heat is None else tile(pixels, heat),
-                    "name": relative_path(str(row.path), found.domain),
-                    "probability": percent(float(str(row.probability))),
-                    "verdict": row.verdict,
-                    "label": row.label,
-                }
-            )
-        if tiles:
-            groups.append({"title": title, "tiles": tiles})
-    return groups
+def pictures_of_learning(
+    ladders: Mapping[str, Any], stages: bytes | None, matrices: Sequence[TransferMatrix]
+) -> list[tuple[str, str, str]]:
+    """What shows how detectors learn on: (name, figure, caption) of each that there is.
+
+    Args:
+        ladders: `domain`, and rungs of `meta` and `plain`; empty without any.
+        stages: SVG of the chain of stages.
+        matrices: cross-domain tables.
+    """
+    drawn = []
+    titles = {"meta": "meta-trained", "plain": "trained plainly"}
+    curves = {title: ladders[key] for key, title in titles.items() if ladders.get(key)}
+    if stages is not None:
+        alt = "AUC, and shares of reals and fakes found, of every domain after every stage"
+        caption = "Domain after domain: a line per domain, a column per stage."
+        drawn.append(("wide stages", inline_svg(stages, "stages", alt), caption))
+    if curves:
+        told = "; ".join(
+            f"{name} " + ", ".join(f"K {r['shots']} {number(r['clean']['mean'])}" for r in rungs)
+            for name, rungs in curves.items()
+        )
+        alt = f"AUC on {ladders['domain']} over K samples of each class: {told}"
+        svg = adaptation_figure(curves, ladders["domain"], "svg")
+        caption = (
+            "From a few samples: what K samples of each class of a domain give that it had not"
+            " seen. A steep start means that few are enough."
+        )
+        drawn.append(("ladder", inline_svg(svg, "ladder", alt), caption))
+    for place, matrix in enumerate(matrices):
+        alt = f"{matrix.metric}: a line is {matrix.row_title}, a column {matrix.column_title}"
+        caption = (
+            "Across domains: a quick detector of one domain alone (line) on the pictures of"
+            " another (column). What one domain teaches about another."
+        )
+        drawn.append(
+            ("matrix", inline_svg(heat_map(matrix, "svg"), f"matrix{place}", alt), caption)
+        )
+    return drawn
 
 
 def folder_rows(

@@ -1,6 +1,6 @@
 """How values spread: probabilities by source class, and the AUC of every domain."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from deepward.evaluation.style import (
     INK,
     MUTED,
     REAL,
-    SECOND,
     Format,
     drawing,
     encode,
@@ -21,6 +20,9 @@ from deepward.evaluation.style import (
 from deepward.metrics.intervals import Estimate
 
 __all__ = ["overview_figure", "score_histograms"]
+
+_CONTROL = "thumbnail control"
+_MARKERS = ("o", "s", "^")  # of detectors, filled and hollow in turn
 
 
 def score_histograms(found: DomainMetrics, kind: Format = "png") -> bytes:
@@ -55,37 +57,79 @@ def score_histograms(found: DomainMetrics, kind: Format = "png") -> bytes:
         return encode(figure, kind)
 
 
-def overview_figure(results: Sequence[DomainMetrics], kind: Format = "png") -> bytes:
-    """AUC of every domain with its interval, beside laundered pictures and the control.
+def overview_figure(
+    results: Mapping[str, Sequence[DomainMetrics]],
+    *,
+    laundered: bool = False,
+    kind: Format = "png",
+) -> bytes:
+    """AUC of every domain with its interval, detector beside detector, and the control.
+
+    Args:
+        results: name of a detector -> its results; of the control the first one's is drawn.
+        laundered: draw what was measured after laundering instead.
+        kind: "png" or "svg".
 
     Raises:
         EvaluationError: when no domain has both classes.
     """
-    rows = [found for found in results if found.metrics["auc"].value is not None]
-    if not rows:
+    values: dict[str, dict[str, Estimate]] = {}  # domain -> series -> AUC
+    for name, found in results.items():
+        for each in found:
+            auc, control = _aucs(each, laundered)
+            if auc.value is not None:
+                row = values.setdefault(each.domain, {})
+                row[name] = auc
+                row.setdefault(_CONTROL, control)
+    if not values:
         raise EvaluationError("No domain has both real and fake pictures: there is no AUC to draw.")
-    series: list[tuple[str, Callable[[DomainMetrics], Estimate], str, str]] = [
-        ("pictures as they are", lambda f: f.metrics["auc"], INK, "o"),
-        ("laundered", lambda f: f.laundered["auc"], SECOND, "s"),
-        ("thumbnail control", lambda f: f.control["auc"], MUTED, "D"),
-    ]
+    looks = {_CONTROL: ("D", MUTED, MUTED)}
+    for place, name in enumerate(results):
+        marker = _MARKERS[place // 2 % len(_MARKERS)]
+        looks[name] = (marker, INK, INK if place % 2 == 0 else "none")
+    series = [*results, _CONTROL]
+    step = 0.66 / len(series)
     with drawing():
-        figure, axes = new_figure(9.2, 1.3 + 0.55 * len(rows))
-        for place, (name, pick, color, marker) in enumerate(series):
-            points = [(row - 0.22 + 0.22 * place, pick(found)) for row, found in enumerate(rows)]
-            points = [(height, e) for height, e in points if e.value is not None]
-            for height, e in points:
-                if e.interval is not None:
-                    axes.plot(e.interval, [height, height], color=color, linewidth=1.6)
-            values = [e.value for _, e in points if e.value is not None]
-            axes.plot(values, [h for h, _ in points], marker, color=color, markersize=6, label=name)
+        figure, axes = new_figure(6.6, 1.2 + 0.16 * len(values) * (len(series) + 0.6))
+        for place, name in enumerate(series):
+            marker, colour, fill = looks[name]
+            marks = [
+                (n - 0.33 + step * (place + 0.5), auc)
+                for n, row in enumerate(values.values())
+                if (auc := row.get(name, Estimate(None))).value is not None
+            ]
+            for height, auc in marks:
+                if auc.interval is not None:
+                    axes.plot(auc.interval, [height, height], color=colour, linewidth=1.6)
+            axes.plot(
+                [float(auc.value or 0.0) for _, auc in marks],
+                [height for height, _ in marks],
+                marker,
+                color=colour,
+                markerfacecolor=fill,
+                markersize=6,
+                label=short(name, 40),
+            )
         axes.axvline(0.5, color=MUTED, linewidth=1)
         axes.annotate(
             "chance", (0.5, -0.65), (4, 0), textcoords="offset points", color=MUTED, fontsize=8
         )
-        axes.set_yticks(range(len(rows)), [short(found.domain) for found in rows])
-        axes.set_ylim(len(rows) - 0.45, -0.85)
+        axes.set_yticks(range(len(values)), [short(name) for name in values])
+        axes.set_ylim(len(values) - 0.45, -0.85)
+        least = min(
+            e.value if e.low is None else e.low
+            for row in values.values()
+            for e in row.values()
+            if e.value is not None
+        )
+        axes.set_xlim(min(0.4, least - 0.02), 1.02)  # figures side by side compare
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("AUC with its 95 % interval")
         figure.legend(loc="outside upper center", ncols=3)
         return encode(figure, kind)
+
+
+def _aucs(found: DomainMetrics, laundered: bool) -> tuple[Estimate, Estimate]:
+    if laundered:
+        return found.laundered["auc"], found.laundered["control_auc"]
+    return found.metrics["auc"], found.control["auc"]

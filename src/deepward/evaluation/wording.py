@@ -1,4 +1,4 @@
-"""What the numbers say, in sentences: the report's headline, its warnings and its glossary."""
+"""What the numbers say, in sentences: the verdict on a detector, and warnings before its use."""
 
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
@@ -6,66 +6,14 @@ from typing import Any
 from deepward.evaluation.domain_metrics import DomainMetrics
 from deepward.metrics.intervals import Estimate
 
-__all__ = ["GLOSSARY", "METRIC_TITLES", "cautions", "headline"]
+__all__ = ["cautions", "few_pictures", "number", "percent", "signed", "verdict"]
 
 FEW = 100  # below this many pictures of a class, intervals are wide and TPR at low FPR is unknown
 MANY_INCONCLUSIVE = 0.25
 NEW, TRAINED = ("is new to it", "are new to it"), ("it was trained on", "it was trained on")
 LEARNED_FROM = {"train": "learn from", "val": "are tuned on"}
-
-METRIC_TITLES: dict[str, str] = {
-    "auc": "AUC",
-    "ap": "Average precision",
-    "eer": "Equal error rate",
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "f1": "F1",
-    "precision": "Precision",
-    "recall_real": "Recall of reals",
-    "recall_fake": "Recall of fakes",
-    "tpr_at_fpr_1e-2": "Fakes found at 1 % false alarms",
-    "tpr_at_fpr_5e-3": "Fakes found at 0.5 % false alarms",
-    "tpr_at_fpr_1e-3": "Fakes found at 0.1 % false alarms",
-    "log_loss": "Log loss",
-    "ece": "Calibration error",
-    "control_auc": "AUC of the control",
-    "gain_over_control": "Gain over the control",
-    "false_alarm": "Reals with verdict fake",
-    "caught": "Fakes with verdict fake",
-    "inconclusive_real": "Reals left open",
-    "inconclusive_fake": "Fakes left open",
-}
-
-GLOSSARY: dict[str, str] = {
-    "Domain": "one set of pictures of one origin: one generator, platform or collection.",
-    "AUC": "how often a fake picture scores higher than a real one, taken over all pairs."
-    " 1 is perfect, 0.5 is tossing a coin. It needs no threshold.",
-    "95 % interval": "the range below a value. The pictures were drawn again many times, with"
-    " replacement; pictures that share an origin stay together. In 95 of 100 such draws the value"
-    " falls into this range. Two values whose ranges overlap widely may not differ at all.",
-    "Laundered": "the same pictures after both real and fake ones were halved in size and saved as"
-    " JPEG again, as happens on the way through the web. What is left shows how much of the AUC"
-    " came from the files' history.",
-    "Thumbnail control": "a simple classifier that sees each picture only as a tiny thumbnail. It"
-    " can tell what is shown, but no traces of forgery. Its AUC is what content alone gives away.",
-    "Gain": "AUC of the detector minus AUC of the control, on the same pictures. Only what is above"
-    " zero by more than the interval is shown to be detection.",
-    "Threshold": "the probability from which a picture is called fake. It was set beforehand, on"
-    " other pictures, and never adjusted to these.",
-    "Inconclusive": "no verdict: the probability lies in the uncertain band, or the picture is"
-    " unlike anything the detector was trained on.",
-    "False alarms": "share of real pictures that got the verdict fake.",
-    "Recall": "share of the real (or of the fake) pictures on the right side of the threshold,"
-    " with those that would be inconclusive counted by their probability.",
-    "Equal error rate": "error at the threshold where reals and fakes are mistaken equally often."
-    " 0 is perfect, 50 % is tossing a coin.",
-    "Balanced accuracy": "mean of the two recalls; unlike plain accuracy it cannot be raised by"
-    " always answering what is more frequent.",
-    "Calibration error": "how far the stated probabilities are from the share that is truly fake.",
-    "Shortcut audit": "a classifier that sees no picture, only size, format and the like of the"
-    " file. If it can tell real from fake, the domain is flagged: a detector may have learned just"
-    " that.",
-}
+# The lower end of the AUC's interval on the worst domain -> what may be said of all of them.
+_STRENGTHS = ((0.9, "reliably"), (0.75, "well"), (0.5, "better than chance"))
 
 
 def number(value: float) -> str:
@@ -83,81 +31,95 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "\u2212")
 
 
-def headline(results: Sequence[DomainMetrics], learned: Container[str] = ()) -> list[str]:
-    """What was found, in plain sentences, the most important first.
+def verdict(results: Sequence[DomainMetrics], learned: Container[str] = ()) -> list[str]:
+    """Three sentences on a detector: on origins new to it, on known ones, and at its threshold.
 
     Domains that the detector has learned from and domains new to it are never taken together, nor
     are pictures as they are and laundered ones.
 
     Args:
         results: of one detector, one per domain.
-        learned: domains that it has learned from.
+        learned: domains that it has learned from; empty where that is not known.
     """
+    if not results:
+        return ["Nothing could be measured on these pictures."]
     new = [found for found in results if found.domain not in learned]
     trained = [found for found in results if found.domain in learned]
-    apart = bool(new and trained)
-    sentences = []
-    for part, kind in ((new, NEW), (trained, TRAINED)):
-        sentences += _of_one_side(part, kind if trained else None, apart)
-    if sentences and "AUC" in sentences[0]:
-        sentences[0] = sentences[0].removesuffix(".") + "; 1 is perfect, 0.5 is tossing a coin."
-    return sentences or ["Nothing could be measured on these pictures."]
+    if not learned:
+        return [
+            _tells_apart(new, None),
+            "Which of these domains it has learned from is not known.",
+            _at_threshold([(new, "")]),
+        ]
+    return [
+        _tells_apart(new, NEW),
+        _tells_apart(trained, TRAINED),
+        _at_threshold([(new, "domains that are new to it"), (trained, "those it was trained on")]),
+    ]
 
 
-def _of_one_side(
-    results: Sequence[DomainMetrics], kind: tuple[str, str] | None, apart: bool
-) -> list[str]:
-    """Sentences on domains of one kind, None: unknown; `apart` when there is another kind."""
-    sentences = []
+def _tells_apart(results: Sequence[DomainMetrics], kind: tuple[str, str] | None) -> str:
+    """How well fakes are told from reals on domains of one kind; None: it is not known which."""
     both = [found for found in results if found.metrics["auc"].value is not None]
-    if both:
-        if len(both) == 1:
-            where = f"On {both[0].domain}" + (f", which {kind[0]}" if kind else "")
-        else:
-            where = f"On {len(both)} domains" + (f" that {kind[1]}" if kind else "")
-        sentence = f"{where}, {_range('AUC', [f.metrics['auc'] for f in both])}"
-        laundered = [f.laundered["auc"] for f in both if f.laundered["auc"].value is not None]
-        if laundered:
-            sentence += (
-                f"; after the pictures were halved and saved again, {_range('AUC', laundered)}"
-            )
-        sentences += [f"{sentence}.", _gain_sentence(both)]
-    alarms = [f.false_alarm for f in results if f.false_alarm.value is not None]
-    if alarms:
-        rates = {f.false_positive_rate for f in results}
-        aim = f" (set for at most {percent(min(rates))})" if len(rates) == 1 else ""
-        whose = f" of domains that {kind[1]}" if kind and apart else ""
-        sentences.append(
-            f"Of the real pictures{whose}, {_share_range(alarms)} were called fake{aim}."
-        )
-    return sentences
+    if not both:
+        none = "No domain" if not results else "No domain with real and fake pictures"
+        return f"{none}{f' that {kind[0]}' if kind else ''} was measured."
+    if len(both) == 1:
+        where = f"On {both[0].domain}" + (f", which {kind[0]}," if kind else "")
+    else:
+        where = f"On {len(both)} domains" + (f" that {kind[1]}" if kind else "")
+    aucs = [found.metrics["auc"] for found in both]
+    laundered = [f.laundered["auc"] for f in both if f.laundered["auc"].value is not None]
+    sentence = f"{where} it tells fakes from reals {_strength(aucs)}: {_range('AUC', aucs)}"
+    if laundered:
+        sentence += f"; after the pictures were halved and saved again, {_range('AUC', laundered)}"
+    return f"{sentence}; it {_gain(both)}."
 
 
-def _gain_sentence(both: Sequence[DomainMetrics]) -> str:
+def _strength(aucs: Sequence[Estimate]) -> str:
+    """No stronger a word than the interval of the worst domain allows."""
+    ends = [e.value if e.low is None else e.low for e in aucs]
+    least, most = (pick(end for end in ends if end is not None) for pick in (min, max))
+    for floor, word in _STRENGTHS:
+        if least > floor:
+            return word
+    if most > _STRENGTHS[-1][0]:
+        return "in part, on some no better than chance may"
+    return "no better than chance may"
+
+
+def _gain(both: Sequence[DomainMetrics]) -> str:
     gains = [found.gain_over_control for found in both]
     clear = sum(1 for gain in gains if gain.low is not None and gain.low > 0)
-    if len(both) == 1:
-        gain = gains[0]
-        amount = signed(gain.value or 0.0)
-        if gain.low is None or gain.high is None:
-            return f"Against the thumbnail control the difference is {amount}, of unknown accuracy."
-        interval = f"(95 % interval {signed(gain.low)} to {signed(gain.high)})"
-        if clear:
-            return f"It beats the thumbnail control by {amount} {interval}."
-        return f"It is not shown to beat the thumbnail control: {amount} {interval}."
     values = [gain.value for gain in gains if gain.value is not None]
-    spread = f"{signed(min(values))} to {signed(max(values))}"
-    if clear == len(both):
-        return f"It beats the thumbnail control on each of them, by {spread}."
-    if clear == 0:
-        return (
-            f"It is not shown to beat the thumbnail control on any of them (difference {spread}):"
-            " what it found may be content rather than forgery."
-        )
-    return (
-        f"It is shown to beat the thumbnail control on {clear} of the {len(both)} (difference"
-        f" {spread}); where it does not, what it found may be content rather than forgery."
-    )
+    low, high = (signed(pick(values)) for pick in (min, max))
+    spread = f"by {low}" if low == high else f"by {low} to {high}"
+    if len(both) == 1:
+        where = ""
+    elif clear == len(both):
+        where = " on each of them"
+    else:
+        where = f" on {clear} of the {len(both)}" if clear else " on any of them"
+    if clear:
+        return f"beats the thumbnail control{where} ({spread})"
+    return f"is not shown to beat the thumbnail control{where} ({spread})"
+
+
+def _at_threshold(sides: Sequence[tuple[Sequence[DomainMetrics], str]]) -> str:
+    """Reals that are called fake, and fakes that are found, each side by itself."""
+    found = [each for results, _ in sides for each in results]
+    parts = []
+    for metric, verb in (("false_alarm", "reals"), ("caught", "fakes")):
+        told = []
+        for results, whose in sides:
+            shares = [e for r in results if (e := getattr(r, metric)).value is not None]
+            if shares:
+                told.append(_share_range(shares) + (f" on {whose}" if whose else ""))
+        if told:
+            parts.append(f"of the {verb}, {' and '.join(told)}")
+    rates = {each.false_positive_rate for each in found}
+    aim = f" (set for at most {percent(min(rates))} of the reals)" if len(rates) == 1 else ""
+    return f"Called fake at its threshold{aim}: {'; '.join(parts)}."
 
 
 def _range(name: str, estimates: Sequence[Estimate]) -> str:
@@ -212,13 +174,17 @@ def cautions(
                 notes.append(f"{percent(share.value)} of the {name} got no verdict (inconclusive).")
         if result.n_not_scored:
             notes.append(f"{result.n_not_scored} pictures are too small to be scored.")
-        small = [
-            f"{count} {name}"
-            for name, count in (("real", result.n_real), ("fake", result.n_fake))
-            if 0 < count < FEW
-        ]
-        if small:
-            notes.append(f"it holds only {' and '.join(small)} pictures: its intervals are wide.")
         if notes:
             found.setdefault(result.domain, []).extend(notes)
+    return found
+
+
+def few_pictures(results: Sequence[DomainMetrics]) -> dict[str, str]:
+    """Domain -> how many pictures it has, where these are so few that intervals are wide."""
+    found = {}
+    for result in results:
+        counts = (("real", result.n_real), ("fake", result.n_fake))
+        small = [f"{count} {name}" for name, count in counts if 0 < count < FEW]
+        if small:
+            found[result.domain] = " and ".join(small)
     return found

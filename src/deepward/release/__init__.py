@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepward.release.champion import Release, Releases, challengers
+    from deepward.release.champion import Release, Releases, challengers, contenders
     from deepward.release.gate import Check, Decision, GateConfig, judge_challenger
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Release",
     "Releases",
     "challengers",
+    "contenders",
     "judge_challenger",
 ]
 
@@ -27,6 +28,7 @@ _HOMES = {
     "Release": "champion",
     "Releases": "champion",
     "challengers": "champion",
+    "contenders": "champion",
     "judge_challenger": "gate",
 }
 

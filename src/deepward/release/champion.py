@@ -24,7 +24,7 @@ from deepward.learning.continual.ledger import Ledger
 if TYPE_CHECKING:
     from deepward.release.gate import Decision
 
-__all__ = ["Release", "Releases", "challengers"]
+__all__ = ["Release", "Releases", "challengers", "contenders"]
 
 GATE, FORCED, ROLLBACK = "gate", "forced", "rollback"
 
@@ -85,6 +85,21 @@ def challengers(home: Path) -> list[Path]:
     return [place for place in places if (place / "detector.json").is_file()]
 
 
+def contenders(home: Path) -> dict[str, Path]:
+    """Who stands for election: role -> folder of the detector, the one in use first.
+
+    "champion", or "baseline" where there is none, and "challenger": the newest stage, unless it is
+    the champion itself. What is not there is left out.
+    """
+    folder, releases = Path(home) / "detectors", Releases(home)
+    now = releases.champion()
+    found = {"champion": releases.place(now)} if now else {"baseline": folder / DEFAULT_DETECTOR}
+    head = Ledger(Path(home) / "stages").head()
+    if head is not None and (now is None or head.content_hash != now.content_hash):
+        found["challenger"] = folder / head.detector
+    return {role: place for role, place in found.items() if (place / "detector.json").is_file()}
+
+
 class Releases:
     """All decisions below one home; several processes may decide, one at a time.
 
@@ -107,6 +122,14 @@ class Releases:
     def champion(self) -> Release | None:
         """The decision that made the present champion."""
         return next((each for each in reversed(self.entries()) if each.released), None)
+
+    def place(self, release: Release) -> Path:
+        """Where a released detector lies: by the name that it was measured by, where it still is.
+
+        Else it is the champion's folder.
+        """
+        named = self.champion_folder.with_name(release.detector)
+        return named if _hash_of(named) == release.content_hash else self.champion_folder
 
     def decide(
         self,
