@@ -64,7 +64,7 @@ def test_the_table_is_aligned_and_says_the_same(deepward: Run, home: Path, mixed
     assert header.split() == ["path", "verdict", "fake", "reason"]
     assert len(rows) == 9
     column = header.index("verdict")
-    assert rows[3][column:].startswith("not applicable      –  not a picture: a video")
+    assert rows[3][column:].startswith("not applicable      –  truncated: ends before")
 
 
 def test_the_test_split_is_told_apart_and_batches_change_nothing(

@@ -16,6 +16,7 @@ from typer.testing import Result
 
 from deepward.detectors import Detector, Finding
 from deepward.detectors.decision import Decision
+from deepward.drift import TrafficLog
 from deepward.scoring import explain_clip, score_media, score_paths
 from deepward.scoring.parts import Part, fuse, pooled
 from deepward.sounds.prepare import RATE
@@ -206,8 +207,10 @@ def test_the_command_tells_what_was_looked_at(
     silent: None,
 ) -> None:
     film(tmp_path / "in" / "a.mp4", talking(loudness(0, 2.0), 2.0))
+    logged = TrafficLog(home).position().rows
     ended = deepward("score", tmp_path / "in", "--json", "--log")
     assert ended.exit_code == 0, ended.stderr
+    assert TrafficLog(home).position().rows == logged  # it compares samples; a clip has many
     (line,) = json_lines(ended.stdout)
     clip = line["clip"]
     assert (clip["frames_decoded"], clip["faces_tracked"]) == (50, 1)
