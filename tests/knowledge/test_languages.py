@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Questions in scripts without spaces find their passages, and what only looks alike is alike."""
 
 import json

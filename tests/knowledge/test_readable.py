@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Garbage that looks like letters is set aside, writing of any language is read."""
 
 import time

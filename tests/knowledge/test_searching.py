@@ -54,7 +54,9 @@ def test_lists_of_literature_do_not_come_first_or_second(searcher: Searcher) -> 
 def test_a_list_of_literature_is_told_from_prose() -> None:
     listed = "\n".join(f"- Kim et al., A paper, CVPR {2000 + n}, arXiv:{n}.1" for n in range(9))
     assert is_bibliography(f"References\n{listed}") and is_bibliography(listed)
-    assert not is_bibliography("In 2019 Kim et al. showed that a swap leaves a seam. " * 3)
+    assert not is_bibliography(
+        "In 2019 Kim et al. showed that a swap leaves a seam at the border of the face. " * 3
+    )
 
 
 @pytest.mark.parametrize("text", ["face swap boundary", "déjà vu: 換臉?", "word " * 400])

@@ -13,7 +13,7 @@ _MARK = re.compile(
     r"|ICLR|ICML|AAAI|USENIX|Interspeech|ICASSP)\b",
     re.I,
 )
-_DENSE = 30.0  # characters a mark, in lists; prose has one in some hundreds
+_DENSE = 25.0  # characters a mark, in lists; prose has one in some hundreds
 
 
 def is_bibliography(text: str) -> bool:

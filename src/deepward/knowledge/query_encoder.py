@@ -1,5 +1,6 @@
-"""A sentence encoder of BERT's kind computed with NumPy: a question is answered before PyTorch, whose
-import takes seconds, would be there.
+"""A sentence encoder of BERT's kind computed with NumPy.
+
+A question is answered before PyTorch, whose import takes seconds, would be there.
 
     x = LayerNorm(word + position + type)                       (T, D)
     x = LayerNorm(x + softmax(q k' / sqrt(D / heads)) v W)      each layer
@@ -34,7 +35,7 @@ class QueryEncoder:
 
     @classmethod
     def open(cls, folder: Path) -> Self | None:
-        """The encoder of a folder that sentence-transformers saved; None where it is of another kind."""
+        """The encoder that sentence-transformers saved there; None where it is of another kind."""
         try:
             config = _read(folder / "config.json")
             kinds = [part["type"].rpartition(".")[2] for part in _read(folder / "modules.json")]

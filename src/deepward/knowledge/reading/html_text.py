@@ -10,7 +10,7 @@ from typing import Any
 
 from deepward.knowledge.reading.plaintext import clean_text
 
-__all__ = ["find_title", "is_hidden", "remove_hidden", "render"]
+__all__ = ["BLOCKS", "find_title", "is_hidden", "remove_hidden", "render"]
 
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "head"))
 _LISTS = frozenset(("ul", "ol", "dl", "menu", "dir", "list"))
@@ -18,7 +18,7 @@ _ITEMS = frozenset(("li", "dd", "item"))
 _ROWS = ("tr", "row")
 _CELLS = frozenset(("td", "th", "cell"))
 _BREAKS = frozenset(("br", "lb"))
-_BLOCKS = frozenset(
+BLOCKS = frozenset(
     (
         *("address", "article", "aside", "blockquote", "body", "caption", "center", "dd"),
         *("details", "div", "dt", "fieldset", "figcaption", "figure", "footer", "form", "header"),
@@ -169,7 +169,7 @@ def _rows(table: Any, depth: int) -> Iterator[str]:
 def _has_blocks(element: Any) -> bool:
     if element.tag in _SILENT:
         return False
-    return any(inner.tag in _BLOCKS for inner in element.iter())
+    return any(inner.tag in BLOCKS for inner in element.iter())
 
 
 def _inline(element: Any, depth: int = 0, verbatim: bool = False) -> str:
@@ -182,6 +182,6 @@ def _inline(element: Any, depth: int = 0, verbatim: bool = False) -> str:
         return " ".join(element.itertext(tag=None))
     parts = [element.text or ""]
     for child in element:
-        apart = " " if child.tag in _BLOCKS else ""
+        apart = " " if child.tag in BLOCKS else ""
         parts += [apart, _inline(child, depth + 1, verbatim), apart, child.tail or ""]
     return "".join(parts)

@@ -1,7 +1,7 @@
 """HTML as a tree that is never deeper or wider than what reads it can bear.
 
-The parser itself drops what lies deeper than 255 elements, and compares each attribute of an element
-with all before. So elements below `DEEPEST` become the next ones of their level, which moves no
+The parser drops what lies deeper than 255 elements, and compares each attribute of an element with
+all before. So elements below `DEEPEST` become the next ones of their level, which moves no
 word, and an element's attributes beyond the first hundreds are left out before it is parsed.
 """
 
@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from deepward.errors import UnreadableDocument
-from deepward.knowledge.reading.html_text import is_hidden
+from deepward.knowledge.reading.html_text import BLOCKS, is_hidden
 
 __all__ = ["DEEPEST", "fewer_attributes", "is_deep", "shallow_tree"]
 
@@ -111,6 +111,8 @@ class _Builder:
             self._hidden = None
         if self._below:
             self._below -= 1
+            if tag in BLOCKS:
+                self._words.append(" ")  # where a block ends, so does a word
         elif self._open:
             self._write()
             self._last = self._open.pop()
