@@ -10,10 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
-
-if TYPE_CHECKING:
-    pass
+from typing import NoReturn
 
 __all__ = ["Advance", "Progress", "log_lines", "no_progress", "progress_bars"]
 
@@ -37,6 +34,9 @@ class Advance:
     note: str = ""
 
 
+_NO_SPEED = 0.5  # seconds; what takes less was not done but found: it has no speed
+_WITHOUT_SPEED = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}"
+
 Progress = Callable[[Advance], None]
 
 
@@ -56,6 +56,7 @@ def progress_bars() -> Iterator[Progress]:
             layout = "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}" if advance.unit == "s" else None
             bars[advance.task] = tqdm(
                 total=advance.total,
+                initial=advance.done,  # found done already: no part of the speed
                 desc=advance.task,
                 unit=advance.unit,
                 file=sys.stderr,
@@ -70,6 +71,9 @@ def progress_bars() -> Iterator[Progress]:
             bar.set_postfix_str(advance.note, refresh=False)
         bar.update(advance.done - bar.n)
         if advance.total is not None and advance.done >= advance.total:
+            if bar.format_dict["elapsed"] < _NO_SPEED:
+                bar.bar_format = _WITHOUT_SPEED
+                bar.refresh()
             bar.close()  # so that its time stands still, and the next bar has the line below
             del bars[advance.task]
 

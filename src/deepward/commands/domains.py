@@ -35,7 +35,7 @@ FolderArgument = Annotated[
 ]
 
 
-@domains_app.command("list")
+@domains_app.command("list", epilog="Example: deepward domains list domains --json")
 def list_domains(folder: FolderArgument = None, as_json: JsonFlag = False) -> None:
     """Count pictures by domain, split and label.
 
@@ -63,7 +63,7 @@ def list_domains(folder: FolderArgument = None, as_json: JsonFlag = False) -> No
         say(in_words(reason))
 
 
-@domains_app.command("add")
+@domains_app.command("add", epilog="Example: deepward domains add photos --name my_phone")
 def add_domain(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A domain folder.")],
     name: Annotated[str | None, typer.Option("--name", help="What to call the copy.")] = None,
@@ -88,7 +88,7 @@ def add_domain(
         _add(source.resolve(), name or source.resolve().name, copy, as_json)
 
 
-@domains_app.command("audit")
+@domains_app.command("audit", epilog="Example: deepward domains audit domains/my_phone")
 def audit_domains(
     folder: FolderArgument = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the classifier.")] = 0,

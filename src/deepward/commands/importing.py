@@ -46,7 +46,8 @@ def add_importers(app: typer.Typer) -> None:
     """Adds one command for each format."""
     for kind in _KINDS:
         command = _command(kind)
-        app.command(f"import-{kind}")(command)
+        example = f"domains import-{kind} SOURCE --out domains/imported --fake 1"
+        app.command(f"import-{kind}", epilog=f"Example: deepward {example}")(command)
 
 
 def _command(kind: str) -> Callable[..., None]:

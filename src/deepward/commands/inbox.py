@@ -14,7 +14,7 @@ __all__ = ["inbox_app"]
 inbox_app = typer.Typer(no_args_is_help=True, help="News of techniques, and specimens of them.")
 
 
-@inbox_app.command()
+@inbox_app.command(epilog="Example: deepward inbox add note.md --specimens fakes")
 def add(
     note: Annotated[
         Path, typer.Argument(metavar="NOTE", help="A Markdown note, or a folder with note.md.")
@@ -36,7 +36,7 @@ def add(
     out(str(Inbox(home()).add(note, specimens, reals)))
 
 
-@inbox_app.command(name="list")
+@inbox_app.command(name="list", epilog="Example: deepward inbox list --json")
 def list_(as_json: JsonFlag = False) -> None:
     """Say what waits, what was taken, and what cannot be understood."""
     from deepward.inbox import Inbox
