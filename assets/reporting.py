@@ -62,11 +62,12 @@ def report_inputs(store: ArtifactStore, shown: Sequence[Shown]) -> dict[str, str
         "roles": {each.measured.detector.name: each.role for each in shown},
         "releases": [entry.as_dict() for entry in Releases(store.folder).entries()],
         "lineage": asdict(_lineage(store, shown)),
+        "ladders": _ladders(store),
     }
     found = {name: sha256_bytes(canonical_json(value).encode()) for name, value in told.items()}
     kept = [f"fewshot/{folder.name}" for folder in _fewshot_folders(store)]
     kept += [f"robustness/{each.measured.detector.name}" for each in shown]
-    cards = {name: store.card(name) for name in (METRICS, CURVES, *kept)}
+    cards = {name: store.card(name) for name in (METRICS, *kept)}
     return found | {name: card.content_hash for name, card in cards.items() if card}
 
 
