@@ -105,7 +105,7 @@ def pictures_of_learning(
         stages: SVG of the chain of stages.
         matrices: cross-domain tables.
     """
-    drawn = []
+    drawn: list[tuple[str, str, str]] = []
     titles = {"meta": "meta-trained", "plain": "trained plainly"}
     curves = {title: ladders[key] for key, title in titles.items() if ladders.get(key)}
     if stages is not None:
