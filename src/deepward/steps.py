@@ -208,9 +208,11 @@ def unfinished(folder: Path, step: Step) -> Iterator[Path]:
         f"The very same work ({step.made_by}) is being done by another process, which keeps what "
         f"is unfinished in {folder}. Wait until it has ended."
     )
-    with locked(folder.with_name(f"{folder.name}.lock"), busy):
+    lock = folder.with_name(f"{folder.name}.lock")
+    with locked(lock, busy):
         yield resume(folder, step)
         shutil.rmtree(folder, ignore_errors=True)
+        lock.unlink(missing_ok=True)  # while it is held: whoever comes meanwhile is refused
 
 
 def _library_versions() -> dict[str, str]:
