@@ -212,7 +212,7 @@ def unfinished(folder: Path, step: Step) -> Iterator[Path]:
     with locked(lock, busy):
         yield resume(folder, step)
         shutil.rmtree(folder, ignore_errors=True)
-        lock.unlink(missing_ok=True)  # whoever waits for it finds it gone, and locks a new one
+        lock.unlink(missing_ok=True)  # while it is held: whoever comes meanwhile is refused
 
 
 def _library_versions() -> dict[str, str]:
