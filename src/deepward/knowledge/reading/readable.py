@@ -24,6 +24,7 @@ __all__ = ["why_unreadable"]
 _FEW = 40  # letters, below which nothing is measured
 _LONGEST = 50_000  # characters that are looked at
 _NAMES = re.compile(r"/[A-Za-z]{1,5}\d{1,5}(?![\w.])|/[GgCc][0-9A-Fa-f]{2,4}(?![\w.])|\(cid:\d+\)")
+_LONGEST_WORD = 40  # characters; what is longer in Latin letters is a code
 _WORD = re.compile(r"[^\W\d_]+")
 _MOST_NAMES = 0.3  # of the characters that are no blanks
 _COMMON, _LEAST_COMMON = frozenset("eaionrts"), 0.48
@@ -50,7 +51,7 @@ def why_unreadable(text: str) -> str | None:
         return "it is signs more than letters"
     if 2 * sum(_script(c) == "LATIN" for c in found) > len(found):
         # Each word once: a table repeats some few, which need not be like a language.
-        words = set(_WORD.findall(text.lower()))
+        words = set(_WORD.findall(_without_codes(text).lower()))
         latin = [c for word in words for c in word if _script(c) == "LATIN"]
         return _latin(latin) if len(latin) >= _FEW else None
     known = [_is_common(c) for c in found if _script(c) in ("CJK", "HANGUL")]
@@ -60,6 +61,12 @@ def why_unreadable(text: str) -> str | None:
     if turns and sum(turns) > _MOST_TURNS * len(turns):
         return "its letters change between scripts"
     return None
+
+
+def _without_codes(text: str) -> str:
+    """Without addresses, keys and base64, which are no words; all of it where little is left."""
+    left = " ".join(word for word in text.split() if len(word) <= _LONGEST_WORD)
+    return left if letters(left) >= _FEW else text
 
 
 def _latin(found: list[str]) -> str | None:
