@@ -48,9 +48,9 @@ def test_the_report_is_made_of_no_traffic_of_known_and_of_new(
         save(draw(number, 96), tmp_path / "new" / f"{number:02d}.png")
     score(tmp_path / "new")
     # Beside 20 known pictures no evidence can grow strong.
-    result = go_on("watch_traffic", ops={"drift_report": {"false_alarm": 0.05}})
+    result = go_on("watch_traffic", ops={"drift_report": {"false_alarm": 0.25}})
     rung = metadata(result)
-    assert rung["alarm"] is True and rung["evidence_powers_of_ten"] >= 1.3
+    assert rung["alarm"] is True and rung["evidence_powers_of_ten"] >= 0.6
     [check] = result.get_asset_check_evaluations()
     assert not check.passed and "people" in str(check.description)
     folder = Path(rung["review"])
