@@ -9,7 +9,7 @@ import pytest
 
 from deepward.errors import KnowledgeError
 from deepward.knowledge.index import HybridIndex
-from deepward.knowledge.retrieval import Filters, SearchConfig, Searcher
+from deepward.knowledge.retrieval import Filters, Searcher
 from tests.knowledge.made import HashingEncoder, made_document, made_text
 
 ORIGIN = "folder:/made"
@@ -28,13 +28,12 @@ def sync(folder: Path, encoder: HashingEncoder, documents, origins=(ORIGIN,)):
     return report
 
 
-def found(
-    folder: Path, encoder: HashingEncoder, query: str, config: SearchConfig | None = None, **filters
-) -> list[str]:
+def found(folder: Path, encoder: HashingEncoder, query: str, **filters) -> list[str]:
     index = HybridIndex.open(folder, encoder)
-    searcher = Searcher(index, config or SearchConfig())
     try:
-        return list(dict.fromkeys(h.title for h in searcher.search(query, 10, Filters(**filters))))
+        return list(
+            dict.fromkeys(h.title for h in Searcher(index).search(query, 10, Filters(**filters)))
+        )
     finally:
         index.close()
 
@@ -132,8 +131,7 @@ def test_filters_hold_for_both_parts(tmp_path: Path, encoder) -> None:
 def test_words_of_a_query_are_never_operators(tmp_path: Path, encoder) -> None:
     sync(tmp_path, encoder, [made_document("d", "A seam runs along the jaw of the face.")])
     for query in ('jaw" OR "x', "jaw NEAR(", "title:jaw*", "jaw AND NOT", "-jaw ^ {", "jaw'; DROP"):
-        # One word in two answers here, so that what is found says how the others were read.
-        assert found(tmp_path, encoder, query, SearchConfig(least_words=0.3)) == ["d"]
+        assert found(tmp_path, encoder, query) == ["d"]
 
 
 def test_an_index_of_another_encoder_or_recipe_is_refused_until_it_is_rebuilt(

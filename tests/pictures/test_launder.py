@@ -66,3 +66,9 @@ def test_varied_laundering_is_the_usual_one_for_half_and_always_the_same() -> No
         if not as_usual:
             assert 60 <= varied.shape[0] <= 96 and 50 <= varied.shape[1] <= 80
             assert not np.array_equal(varied, picture)
+
+
+def test_varied_laundering_refuses_what_is_no_picture() -> None:
+    for seed in range(8):  # whichever way it would go
+        with pytest.raises(EvaluationError, match="uint8"):
+            vary(_picture(64, 64, seed).astype(np.float32))

@@ -36,10 +36,7 @@ def launder(image: Image) -> Image:
     Raises:
         EvaluationError: when `image` is not HWC uint8 with three channels.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise EvaluationError(
-            f"A picture must be uint8 of shape (H, W, 3), not {image.dtype} of {image.shape}."
-        )
+    _refuse_others(image)
     height, width = laundered_size(image)
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     return recompress(np.asarray(small, np.uint8), QUALITY)
@@ -56,11 +53,12 @@ def vary(image: Image) -> Image:
         image: HWC uint8 RGB.
 
     Returns:
-        HWC uint8 RGB, smaller.
+        HWC uint8 RGB, at most as large.
 
     Raises:
         EvaluationError: as `launder`.
     """
+    _refuse_others(image)
     random = np.random.default_rng(zlib.crc32(np.ascontiguousarray(image).data))
     if random.random() < 0.5:
         return launder(image)
@@ -77,3 +75,10 @@ def laundered_size(image: Image) -> tuple[int, int]:
     """Height and width that `launder` will give."""
     height, width = image.shape[:2]
     return max(1, round(height * SCALE)), max(1, round(width * SCALE))
+
+
+def _refuse_others(image: Image) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise EvaluationError(
+            f"A picture must be uint8 of shape (H, W, 3), not {image.dtype} of {image.shape}."
+        )
