@@ -309,11 +309,32 @@ def fewshot_checks(
     ]
 
 
-def continual_checks(rows: "Sequence[StageRow]") -> list[dg.AssetCheckResult]:
-    """Results of `CONTINUAL_CHECKS` for the newest stage; `rows` are those of the chain."""
+def continual_checks(chains: "Sequence[Sequence[StageRow]]") -> list[dg.AssetCheckResult]:
+    """Results of `CONTINUAL_CHECKS` for the newest stage of each chain, one for each medium."""
+    lost: dict[str, str] = {}
+    collapsed: dict[str, str] = {}
+    alarms: dict[str, str] = {}
+    for rows in chains:
+        _look_at_stage(rows, lost, collapsed, alarms)
+    found = {
+        "keeps_past_domains": lost,
+        "keeps_both_recalls": collapsed,
+        "few_false_alarms": alarms,
+    }
+    known = sum(len(rows[-1].known) for rows in chains if rows)
+    warn = dg.AssetCheckSeverity.WARN
+    return [_result(name, bad, known, warn) for name, bad in found.items()]
+
+
+def _look_at_stage(
+    rows: "Sequence[StageRow]",
+    lost: dict[str, str],
+    collapsed: dict[str, str],
+    alarms: dict[str, str],
+) -> None:
+    """Notes what is wrong with the newest stage, by domain."""
     from deepward.learning.continual.rows import losses
 
-    lost, collapsed, alarms = {}, {}, {}
     for each in losses(rows):
         if each["lost"] is not None and each["lost"] > MOST_LOST:
             lost[each["domain"]] = f"AUC {each['auc']:.3f}, was {each['best']:.3f}"
@@ -329,13 +350,6 @@ def continual_checks(rows: "Sequence[StageRow]") -> list[dg.AssetCheckResult]:
                 collapsed[name] = f"{kind.replace('_', ' of ')} {after:.2f}, was {before:.2f}"
         if now.false_alarms is not None and now.false_alarms > MOST_FALSE_ALARMS:
             alarms[name] = f"{now.false_alarms:.1%} of {now.n_real} reals"
-    found = {
-        "keeps_past_domains": lost,
-        "keeps_both_recalls": collapsed,
-        "few_false_alarms": alarms,
-    }
-    warn = dg.AssetCheckSeverity.WARN
-    return [_result(name, bad, len(known), warn) for name, bad in found.items()]
 
 
 def unusable(counts: Mapping[str, Mapping[str, int]]) -> str | None:

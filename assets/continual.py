@@ -9,8 +9,9 @@ from pydantic import Field
 
 from assets.checks import CONTINUAL_CHECKS, continual_checks
 from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
-from assets.learning import BASELINE, baseline_detector, describe, trainable
-from assets.meta_learning import META, meta_trained_detector
+from assets.learning import baseline_detector, describe, trainable
+from assets.meta_learning import NAME as META
+from assets.meta_learning import meta_trained_detector
 from assets.metadata.continual import (
     exemplars_metadata,
     row_number,
@@ -20,9 +21,11 @@ from assets.metadata.continual import (
 from assets.outcomes import Outcome, domains_result, each_domain, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
 from deepward.errors import DomainError
+from deepward.home import DEFAULT_DETECTOR, of_medium
 from deepward.learning.continual.chain import STANDS_ON, Chain, Workshop
 from deepward.learning.continual.ledger import Entry, Ledger
 from deepward.learning.continual.strategy import DEFAULT_STRATEGY, Strategy
+from deepward.media import MEDIA, NOUNS
 from deepward.progress import Progress
 from deepward.steps import Artefact, Step
 from deepward.versions import code_version
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from deepward.learning.continual import StageRow
 
 GROUP = "continual"
-LEDGER = "stages"
 SEQUENCE = "sequence/task_sequence.json"
 CODE = code_version(*STANDS_ON)
 MEASURING = code_version(
@@ -75,8 +77,9 @@ class LearningConfig(dg.Config):
 
     Attributes:
         start: detector that the first stage goes on from: "auto" takes `meta` where there is one,
-            else `baseline` where there is one; "none" fits from nothing.
-        detector: recipe of a first stage that is fitted from nothing.
+            else `baseline` where there is one, of the medium; "none" fits from nothing.
+        detector: recipe of a first stage that is fitted from nothing; a medium that it is not for
+            gets the usual one.
         steps: of each network; none: as its recipe says.
         rebase: learn from the head also what was learned before; else a stage that is learned
             again starts from the parent that the ledger recorded.
@@ -109,7 +112,7 @@ class LearningConfig(dg.Config):
     code_version=ORDERING,
     description="In which order the domains are learned, and which of them together in one stage: "
     "as configured, by date where domains carry one, by name, or by likeness, which is measured "
-    "between all of them and shown. A backfill of continual_checkpoints keeps to it.",
+    "between all of one medium and shown. A backfill of continual_checkpoints keeps to it.",
 )
 def task_sequence(
     context: dg.AssetExecutionContext,
@@ -118,37 +121,24 @@ def task_sequence(
     domains: DomainFolders,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
-    manifests = scanned_domains(context.instance, store, domains)
+    manifests = scanned_domains(context.instance, store, domains, None)
     if not manifests:
         raise DomainError("No domain was scanned yet: materialize domain_manifest first.")
 
     def plan() -> dict[str, Any]:
-        from deepward.learning.continual import plan_sequence
-        from deepward.learning.continual.similarity import measure_similarity
-
-        likeness = None
-        if config.pictures:
-            with reporting.show(context.log.info) as progress:
-                likeness = measure_similarity(
-                    {m.domain: read_images(store, [m], "train") for m in manifests},
-                    store.descriptions(),
-                    pictures=config.pictures,
-                    seed=config.seed,
-                    progress=progress,
-                )
-        found = plan_sequence(
-            [manifest.root for manifest in manifests],
-            {manifest.domain for manifest in manifests if trainable(manifest)},
-            likeness,
-            sequence=config.sequence,
-            by_similarity=config.order == "similarity",
-            most_apart=config.most_apart if config.grouped else None,
-        )
+        with reporting.show(context.log.info) as progress:
+            # A sequence that was asked for may name domains of any medium; a stage is of one.
+            parts = (
+                [manifests]
+                if config.sequence
+                else [[each for each in manifests if each.medium == medium] for medium in MEDIA]
+            )
+            planned = [_planned(store, config, part, progress) for part in parts if part]
         return {
-            "groups": [list(group) for group in found.groups],
-            "missing": list(found.missing),
-            "origin": found.origin,
-            "similarity": likeness.as_dict() if likeness else None,
+            "groups": [group for each in planned for group in each["groups"]],
+            "missing": [name for each in planned for name in each["missing"]],
+            "origin": planned[0]["origin"],
+            "similarity": [each["similarity"] for each in planned if each["similarity"]],
             "most_apart": config.most_apart,
         }
 
@@ -156,6 +146,47 @@ def task_sequence(
     step = Step("task_sequence", inputs, config.model_dump(), ORDERING)
     kept = store.ensure_json(SEQUENCE, step, plan)
     return single_result(Outcome(kept, sequence_metadata(store.read_json(kept))))
+
+
+def _planned(
+    store: ArtifactStore,
+    config: SequenceConfig,
+    manifests: "Sequence[Manifest]",
+    progress: Progress,
+) -> dict[str, Any]:
+    """The stages of one medium's domains, and how alike these are."""
+    from deepward.learning.continual import plan_sequence
+    from deepward.learning.continual.similarity import measure_similarity
+
+    likeness = None
+    if config.pictures and len({each.medium for each in manifests}) == 1:
+        likeness = measure_similarity(
+            {m.domain: read_images(store, [m], "train") for m in manifests},
+            store.descriptions(),
+            medium=manifests[0].medium,
+            pictures=config.pictures,
+            seed=config.seed,
+            progress=progress,
+        )
+    found = plan_sequence(
+        [manifest.root for manifest in manifests],
+        {manifest.domain for manifest in manifests if trainable(manifest)},
+        likeness,
+        sequence=config.sequence,
+        by_similarity=config.order == "similarity",
+        most_apart=config.most_apart if config.grouped else None,
+    )
+    return {
+        "groups": [list(group) for group in found.groups],
+        "missing": list(found.missing),
+        "origin": found.origin,
+        "similarity": likeness.as_dict() if likeness else None,
+    }
+
+
+def ledger_of(store: ArtifactStore, medium: str) -> Ledger:
+    """The ledger of a medium's stages."""
+    return Ledger(store.path(of_medium("stages", medium)))
 
 
 def stage_groups(store: ArtifactStore, names: Sequence[str]) -> list[tuple[str, ...]]:
@@ -167,12 +198,12 @@ def stage_groups(store: ArtifactStore, names: Sequence[str]) -> list[tuple[str, 
     planned: list[list[str]] = []
     if store.path(SEQUENCE).is_file():
         planned = store.read_json(SEQUENCE)["groups"]
-    ledger = Ledger(store.path(LEDGER))
+    ledgers = [ledger_of(store, medium) for medium in MEDIA]
     stages: dict[tuple[str, ...], None] = {}
     for group in [*planned, *([name] for name in sorted(names))]:
         new = []
         for name in (n for n in group if n in names):
-            there = ledger.stage_of(name)
+            there = next(filter(None, (ledger.stage_of(name) for ledger in ledgers)), None)
             if there is not None:
                 stages[there.domains] = None
             elif not any(name in stage for stage in stages):
@@ -182,12 +213,13 @@ def stage_groups(store: ArtifactStore, names: Sequence[str]) -> list[tuple[str, 
     return list(stages)
 
 
-def start_of(store: ArtifactStore, asked: str) -> str:
+def start_of(store: ArtifactStore, asked: str, medium: str = "image") -> str:
     """Name of the detector that a first stage goes on from; "" to fit from nothing."""
     if asked != "auto":
         return "" if asked == "none" else asked
-    places = [place for place in (META, BASELINE) if (store.path(place) / "detector.json").exists()]
-    return places[0].partition("/")[2] if places else ""
+    names = [of_medium(name, medium) for name in (META, DEFAULT_DETECTOR)]
+    there = [name for name in names if store.path(f"detectors/{name}/detector.json").exists()]
+    return there[0] if there else ""
 
 
 @dg.asset(
@@ -206,9 +238,9 @@ def start_of(store: ArtifactStore, asked: str) -> str:
     code_version=CODE,
     check_specs=CONTINUAL_CHECKS,
     description="The detector after it has learned one more domain, keeping what it knew. Stages "
-    "form a chain that a ledger records: a new domain goes on from its head, a stage that is "
-    "learned again starts from its recorded parent. Shown beside it: what every stage so far knows "
-    "of every domain, and what was forgotten.",
+    "form a chain for each medium, which a ledger records: a new domain goes on from its head, a "
+    "stage that is learned again starts from its recorded parent. Shown beside it: what every "
+    "stage so far knows of every domain, and what was forgotten.",
 )
 def continual_checkpoints(
     context: dg.AssetExecutionContext,
@@ -219,7 +251,7 @@ def continual_checkpoints(
     tracking: Tracking,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
-    manifests = {m.domain: m for m in scanned_domains(context.instance, store, domains)}
+    manifests = {m.domain: m for m in scanned_domains(context.instance, store, domains, None)}
     keys = context.partition_keys
     groups = [(key,) for key in keys] if config.forget else stage_groups(store, keys)
     order = [name for group in groups for name in group if name in keys]
@@ -233,7 +265,7 @@ def continual_checkpoints(
         return done[group]
 
     made = each_domain(context, learn, order)
-    return domains_result(made, continual_checks(stage_rows(store)))
+    return domains_result(made, continual_checks([stage_rows(store, m) for m in MEDIA]))
 
 
 def _stage(
@@ -246,26 +278,31 @@ def _stage(
     progress: Progress,
 ) -> Outcome:
     """Learns one stage unless it is there, measures it on every domain, and tells of both."""
+    from deepward.detectors import recipe_for
     from deepward.learning.continual import StageConfig
 
     if missing := sorted(set(group) - set(manifests)):
         raise DomainError(
-            f"{', '.join(missing)} was not scanned yet, or holds sounds, which the stages of the "
-            "detector of pictures do not learn: materialize domain_manifest for it first, or let "
-            "`deepward stage` learn it."
+            f"{', '.join(missing)} was not scanned yet: materialize domain_manifest for it first."
         )
+    medium = manifests[group[0]].medium
+    if other := [name for name in group if manifests[name].medium != medium]:
+        raise DomainError(
+            f"{group[0]} holds {NOUNS[medium]}s and {other[0]} does not: a stage is of one medium. "
+            "Name them apart in the sequence."
+        )
+    manifests = {name: each for name, each in manifests.items() if each.medium == medium}
     workshop = Workshop(compute.open(), store.descriptions(), progress, describe)
     chain = Chain(
-        Ledger(store.path(LEDGER)),
+        ledger_of(store, medium),
         store.path("detectors"),
         store.path("training"),
-        start_of(store, config.start),
+        start_of(store, config.start, medium),
         CODE,
     )
-    settings = StageConfig(
-        **config.model_dump(exclude={"start", "rebase", "refresh", "forget"}),
-        precision=compute.precision,
-    )
+    asked = config.model_dump(exclude={"start", "rebase", "refresh", "forget"})
+    asked["detector"] = recipe_for(config.detector, medium)
+    settings = StageConfig(**asked, precision=compute.precision)
 
     def data(names: Sequence[str]) -> "tuple[ImageSet, ImageSet]":
         if gone := sorted(set(names) - set(manifests)):
@@ -282,7 +319,7 @@ def _stage(
     else:
         entry, artefact = chain.learn(versions, data, settings, workshop, **again)
     measured = _measure(store, chain, entry, manifests, workshop)
-    rows = stage_rows(store)
+    rows = stage_rows(store, medium)
     _record(tracking, entry, rows, measured, manifests)
     facts = stage_metadata(entry, rows, chain.ledger) | exemplars_metadata(artefact.path)
     return Outcome(artefact, facts | tracking.link())
@@ -295,11 +332,11 @@ def _measure(
     manifests: "dict[str, Manifest]",
     workshop: Workshop,
 ) -> Artefact:
-    """The stage's row of the matrix: every domain that is there, also those to come.
+    """The stage's row of the matrix: every domain of its medium, also those to come.
 
     A row that was measured stays when more domains come: only what it shows may make it old.
     """
-    place = f"{LEDGER}/rows/{entry.detector}.json"
+    place = store.name(chain.ledger.folder / "rows" / f"{entry.detector}.json")
     inputs = {f"domain_manifest/{name}": m.content_hash for name, m in manifests.items()}
     inputs |= {"detector": entry.content_hash, "parent": entry.parent_hash}
     card = store.card(place)
@@ -319,13 +356,13 @@ def _measure(
     return store.ensure_json(place, Step("continual_checkpoints", inputs, {}, MEASURING), measure)
 
 
-def stage_rows(store: ArtifactStore) -> "list[StageRow]":
-    """What each stage of the chain showed, as far as it was measured as it is now."""
+def stage_rows(store: ArtifactStore, medium: str = "image") -> "list[StageRow]":
+    """What each stage of a medium's chain showed, as far as it was measured as it is now."""
     from deepward.learning.continual.rows import StageRow
 
-    found = []
-    for entry in Ledger(store.path(LEDGER)).chain():
-        name = f"{LEDGER}/rows/{entry.detector}.json"
+    found, ledger = [], ledger_of(store, medium)
+    for entry in ledger.chain():
+        name = store.name(ledger.folder / "rows" / f"{entry.detector}.json")
         if not store.path(name).is_file():
             continue
         values = store.read_json(name)

@@ -51,16 +51,19 @@ def scanned_domains(
     instance: dg.DagsterInstance,
     store: ArtifactStore,
     domains: DomainFolders,
-    medium: str = "image",
+    medium: str | None = "image",
 ) -> "list[Manifest]":
-    """Manifests of the registered domains of a medium that are here and were scanned, by name."""
+    """Manifests of the registered domains that are here and were scanned, by name.
+
+    Those of one medium, or of all where it is None.
+    """
     names = domains.present(instance.get_dynamic_partitions(str(domain_partitions.name)))
     found = [
         read_manifest(store, domains, name)
         for name in sorted(names)
         if store.domain_files(domains.path(name)).manifest.exists()
     ]
-    return [manifest for manifest in found if manifest.medium == medium]
+    return [manifest for manifest in found if medium in (None, manifest.medium)]
 
 
 def open_pixels(store: ArtifactStore, manifest: "Manifest") -> "PixelCache":
@@ -170,5 +173,5 @@ def domain_audit(
         return Outcome(kept, audit_metadata(store.read_json(kept)))
 
     made = each_domain(context, audit)
-    facts = {domain: store.read_json(each.artefact) for domain, each in made.items()}
+    facts = {name: store.read_json(each.artefact) for name, each in made.items() if each.artefact}
     return domains_result(made, audit_checks(facts))

@@ -20,19 +20,20 @@ from assets.findings import (
     METRICS,
     Measured,
     StoredDetector,
-    detector_called,
+    detector_for,
     evaluation_name,
     measured_detectors,
 )
-from assets.learning import audio_detector, baseline_detector
+from assets.learning import baseline_detector
 from assets.meta_learning import meta_trained_detector
 from assets.metadata.evaluation import domain_metadata, metrics_metadata, report_metadata
-from assets.outcomes import Outcome, domains_result, each_domain, single_result
+from assets.outcomes import Outcome, domains_result, each_domain, media_result, single_result
 from assets.partitions import domain_partitions, every_domain_at_once
-from assets.reporting import REPORT, report_data, report_inputs, shown_detectors
+from assets.reporting import Shown, report_data, report_inputs, shown_detectors
 from assets.synthesis import fewshot_dataset
 from assets.transfer import transfer_matrix
-from deepward.home import DEFAULT_DETECTOR, default_detector
+from deepward.home import DEFAULT_DETECTOR, home, of_medium, report_file
+from deepward.media import MEDIA, NOUNS
 from deepward.progress import Progress
 from deepward.steps import Artefact, Step
 from deepward.versions import code_version
@@ -76,7 +77,8 @@ def _after(*assets: str) -> dg.AutomationCondition[dg.AssetKey]:
 class EvaluationConfig(dg.Config):
     """Which detector is measured, and how; `refresh` does it again even where nothing changed.
 
-    "head" stands for the newest stage of continual learning.
+    "head" stands for the newest stage of continual learning, "baseline" for the baseline, of the
+    medium that a domain is of.
     """
 
     detector: str = DEFAULT_DETECTOR
@@ -102,14 +104,15 @@ class ReportConfig(dg.Config):
 @dg.asset(
     partitions_def=domain_partitions,
     backfill_policy=every_domain_at_once,
-    deps=[domain_manifest, domain_audit, baseline_detector, audio_detector, continual_checkpoints],
+    deps=[domain_manifest, domain_audit, baseline_detector, continual_checkpoints],
     pool=GPU_POOL,
     group_name=GROUP,
     kinds={"pytorch", "mlflow"},
     code_version=CODE,
-    description="One detector on the test pictures of one domain: AUC, AP, EER, recall of real and "
+    description="One detector on the test files of one domain: AUC, AP, EER, recall of real and "
     "of fake at the stored threshold, each with a 95 % interval; the same after laundering; beside "
-    "it what a 16 px thumbnail can tell, which sees no trace of forgery.",
+    "it what a control can tell that sees no trace of forgery: of pictures a 16 px thumbnail. A "
+    "domain of a medium that no detector judges yet is told to be not judged.",
 )
 def domain_metrics(
     context: dg.AssetExecutionContext,
@@ -122,19 +125,16 @@ def domain_metrics(
 ) -> dg.MaterializeResult:
     from deepward.evaluation import read_evaluation, read_figures
 
-    known: dict[str, StoredDetector] = {}
-
-    def detector_of(medium: str) -> StoredDetector:
-        name = detector_called(store, config.detector)
-        if medium == "audio" and config.detector == DEFAULT_DETECTOR:
-            name = default_detector(medium).name
-        if name not in known:
-            known[name] = StoredDetector(store, name, compute)
-        return known[name]
+    known: dict[str, StoredDetector | None] = {}  # by medium
 
     def measure(domain: str) -> Outcome:
         manifest = read_manifest(store, domains, domain)
-        stored = detector_of(manifest.medium)
+        medium = manifest.medium
+        if medium not in known:
+            known[medium] = detector_for(store, config.detector, medium, compute)
+        stored = known[medium]
+        if stored is None:
+            return Outcome(None, {"not_judged": f"no detector of {NOUNS[medium]}s yet"})
         with reporting.show(context.log.info) as progress:
             artefact = evaluate_domain(stored, manifest, store, config, progress)
         found, version = read_evaluation(artefact.path), artefact.card.content_hash
@@ -203,22 +203,25 @@ def metrics(
     tracking: Tracking,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
-    manifests = scanned_domains(context.instance, store, domains)
+    manifests = scanned_domains(context.instance, store, domains, None)
     measured = measured_detectors(store, manifests, config.detectors)
-    rows = stage_rows(store)
+    rows = {medium: stage_rows(store, medium) for medium in MEDIA}
 
     def collect() -> dict[str, Any]:
+        # What quick detectors are is known of pictures alone.
+        pictures = [manifest for manifest in manifests if manifest.medium == "image"]
         with reporting.show(context.log.info) as progress:
-            matrix, without = transfer_matrix(store, manifests, seed=config.seed, progress=progress)
+            matrix, without = transfer_matrix(store, pictures, seed=config.seed, progress=progress)
         return {
             "detectors": {each.detector.name: _summary(each, manifests) for each in measured},
             "transfer": matrix.as_dict() if matrix else None,
             "without_quick_detector": without,
-            "continual": _continual(rows),
+            **{of_medium("continual", medium): _continual(rows[medium]) for medium in MEDIA},
         }
 
     inputs = _versions(measured, manifests)
-    inputs |= {f"continual_checkpoints/{row.detector}": row.content_hash for row in rows}
+    for row in (row for each in rows.values() for row in each):
+        inputs[f"continual_checkpoints/{row.detector}"] = row.content_hash
     step = Step("metrics", inputs, {"seed": config.seed}, COLLECTING)
     artefact = store.ensure_json(METRICS, step, collect, refresh=config.refresh)
     found = store.read_json(artefact)
@@ -262,7 +265,10 @@ def _summary(measured: Measured, manifests: "Sequence[Manifest]") -> dict[str, A
     return {
         "domains": {each.domain: each.as_dict() for each in found},
         "means": mean_metrics(found, measured.detector.learned),
-        "not_measured": sorted({m.domain for m in manifests} - set(measured.names)),
+        "not_measured": sorted(
+            {m.domain for m in manifests if m.medium == measured.detector.medium}
+            - set(measured.names)
+        ),
     }
 
 
@@ -281,10 +287,11 @@ def _summary(measured: Measured, manifests: "Sequence[Manifest]") -> dict[str, A
     kinds={"html", "mlflow"},
     code_version=REPORTING,
     automation_condition=_after("metrics", "released_detector"),
-    description="One self-contained HTML page for a reader who knows nothing of the detectors yet: "
-    "the champion, and the newest stage beside it. What they cannot see, how good they are on new "
-    "domains, on known ones and after laundering, what they learned, what was synthesized, why the "
-    "last challenger was released or refused, where they fail, and where they come from.",
+    description="One self-contained HTML page for each medium, for a reader who knows nothing of "
+    "the detectors yet: the champion, and the newest stage beside it. What they cannot see, how "
+    "good they are on new domains, on known ones and after laundering, what they learned, what was "
+    "synthesized, why the last challenger was released or refused, where they fail, and where they "
+    "come from.",
 )
 def evaluation_report(
     context: dg.AssetExecutionContext,
@@ -293,24 +300,35 @@ def evaluation_report(
     domains: DomainFolders,
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    manifests = scanned_domains(context.instance, store, domains)
-    shown = shown_detectors(store, manifests, config.detectors)
+    manifests = scanned_domains(context.instance, store, domains, None)
+    made: dict[str, Outcome] = {}
+    for medium, shown in shown_detectors(store, manifests, config.detectors).items():
+        mine = [manifest for manifest in manifests if manifest.medium == medium]
+        artefact = _report(store, shown, mine, medium)
+        files = {"report": artefact.path}
+        record = Record(name=of_medium("evaluation report", medium), files=files)
+        tracking.record(f"report {artefact.card.content_hash}", lambda record=record: record)
+        facts = report_metadata(artefact, [each.measured for each in shown])
+        made[medium] = Outcome(artefact, facts | tracking.link())
+    return media_result(made)
+
+
+def _report(
+    store: ArtifactStore, shown: "Sequence[Shown]", manifests: "Sequence[Manifest]", medium: str
+) -> Artefact:
+    """Writes the page of one medium, unless it is there."""
 
     def write(path: Path) -> dict[str, Any]:
         from deepward.evaluation import build_report
 
-        page = build_report(report_data(store, shown, manifests))
+        page = build_report(report_data(store, shown, manifests, medium))
         path.write_text(page, encoding="utf-8")
         return {"detectors": [each.measured.detector.name for each in shown]}
 
-    measured = [each.measured for each in shown]
-    inputs = {**report_inputs(store, shown), **_versions(measured, manifests)}
-    artefact = store.ensure(REPORT, Step("evaluation_report", inputs, {}, REPORTING), write)
-    tracking.record(
-        f"report {artefact.card.content_hash}",
-        lambda: Record(name="evaluation report", files={"report": artefact.path}),
-    )
-    return single_result(Outcome(artefact, report_metadata(artefact, measured) | tracking.link()))
+    inputs = report_inputs(store, shown, medium)
+    inputs |= _versions([each.measured for each in shown], manifests)
+    place = store.name(store.folder / report_file(medium).relative_to(home()))
+    return store.ensure(place, Step("evaluation_report", inputs, {}, REPORTING), write)
 
 
 def _versions(measured: "Sequence[Measured]", manifests: "Sequence[Manifest]") -> dict[str, str]:

@@ -1,12 +1,14 @@
 """What detectors and evaluations lie in the store."""
 
+import contextlib
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from assets.learning import describe
 from deepward.errors import DetectorFileError, EvaluationError
-from deepward.home import DEFAULT_DETECTOR
+from deepward.home import DEFAULT_DETECTOR, of_medium
+from deepward.media import MEDIA
 from resources import ArtifactStore, Compute
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class StoredDetector:
             found = ", ".join(detector_names(store)) or "none"
             raise DetectorFileError(
                 f"There is no detector at {store.path(self.artefact)} yet (there are: {found}): "
-                "materialize baseline_detector, or audio_detector for sounds, first."
+                "materialize baseline_detector first."
             )
         self.version = version
         self._store, self._compute = store, compute
@@ -52,27 +54,58 @@ class StoredDetector:
         return self._summary or describe(self.detector)
 
     @property
+    def medium(self) -> str:
+        """What it judges."""
+        members = self.facts["config"]["members"]
+        return str(members[0].get("medium", "image")) if members else "image"
+
+    @property
     def learned(self) -> frozenset[str]:
         """Names of the domains that it has learned from."""
         return frozenset(self.facts["lineage"]["domains"])
 
 
-def detector_called(store: ArtifactStore, name: str) -> str:
-    """The detector that a name stands for: "head" is the newest stage of continual learning.
+def detector_called(store: ArtifactStore, name: str, medium: str = "image") -> str:
+    """The detector that a name stands for.
+
+    "head" is the newest stage of a medium's continual learning, "baseline" the baseline of the
+    medium; every other name stands for itself.
 
     Raises:
         DetectorFileError: there is no stage yet.
     """
     if name != HEAD:
-        return name
+        return of_medium(name, medium) if name == DEFAULT_DETECTOR else name
     from deepward.learning.continual.ledger import Ledger
 
-    head = Ledger(store.path("stages")).head()
+    head = Ledger(store.path(of_medium("stages", medium))).head()
     if head is None:
         raise DetectorFileError(
             "There is no stage of continual learning yet: materialize continual_checkpoints first."
         )
     return head.detector
+
+
+def detector_for(
+    store: ArtifactStore, name: str, medium: str, compute: Compute | None = None
+) -> StoredDetector | None:
+    """The detector that a name stands for where files of a medium are judged.
+
+    None where there is none of that medium yet, but one of another.
+
+    Raises:
+        DetectorFileError: there is none of any medium, or none of a name that stands for itself.
+    """
+    try:
+        return StoredDetector(store, detector_called(store, name, medium), compute)
+    except DetectorFileError:
+        if name not in (HEAD, DEFAULT_DETECTOR):
+            raise
+        for other in MEDIA:
+            with contextlib.suppress(DetectorFileError):
+                StoredDetector(store, detector_called(store, name, other))
+                return None
+        raise
 
 
 def detector_names(store: ArtifactStore) -> list[str]:

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from assets.domains import domain_audit, domain_manifest, read_images, scanned_domains
 from assets.metadata.evaluation import detector_metadata
-from assets.outcomes import Outcome, single_result
+from assets.outcomes import Outcome, media_result
 from assets.synthesis import PREFIX as FEWSHOT
 from deepward.errors import TrainingError
-from deepward.home import DEFAULT_DETECTOR, default_detector
+from deepward.home import DEFAULT_DETECTOR, of_medium
 from deepward.inbox.box import DOMAIN_PREFIX
 from deepward.progress import Progress
 from deepward.steps import Artefact, Step, unfinished
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from deepward.domains import Manifest
 
 BASELINE = f"detectors/{DEFAULT_DETECTOR}"  # also where `deepward score` looks
-BASELINE_OF_SOUNDS = f"detectors/{default_detector('audio').name}"
 CODE = code_version(
     "deepward.learning.train_detector",
     "deepward.detectors.save_detector",
@@ -38,7 +37,8 @@ class BaselineConfig(dg.Config):
     """What to train, on what, and for how long.
 
     Attributes:
-        detector: name in `deepward.detectors.DETECTORS`.
+        detector: name in `deepward.detectors.DETECTORS`; domains of another medium than its own
+            get the usual one of their medium.
         steps, minutes: when to stop; neither: as long as the detector's recipe says. Minutes stop
             at another step on another machine; steps give the same detector again.
         false_positive_rate: the threshold is chosen on validation data for this rate.
@@ -99,11 +99,12 @@ def train_on(
     progress: Progress,
 ) -> "Detector":
     """Trains from the last checkpoint of the same data and configuration, if there is one."""
+    from deepward.detectors import recipe_for
     from deepward.learning import TrainingConfig, train_detector
 
-    settings = TrainingConfig(
-        **config.model_dump(exclude={"refresh", "domains"}), precision=compute.precision
-    )
+    asked = config.model_dump(exclude={"refresh", "domains"})
+    asked["detector"] = recipe_for(config.detector, manifests[0].medium)
+    settings = TrainingConfig(**asked, precision=compute.precision)
     train, val = (read_images(store, manifests, split) for split in ("train", "val"))
     return train_detector(
         settings,
@@ -133,9 +134,10 @@ def describe(detector: "Detector") -> dict[str, Any]:
     group_name="detectors",
     kinds={"pytorch", "mlflow"},
     code_version=CODE,
-    description="The detector that `deepward score` uses: trained on the train splits of the "
-    "domains, its threshold and calibration chosen on their val splits. Test pictures are never "
-    "looked at. Registered in MLflow as deepward-detector with the alias challenger.",
+    description="The detector that `deepward score` uses, one for each medium that there are "
+    "domains of: trained on their train splits, its threshold and calibration chosen on their val "
+    "splits. Test files are never looked at. Registered in MLflow as deepward-detector, that of "
+    "sounds as deepward-detector_audio, with the alias challenger.",
 )
 def baseline_detector(
     context: dg.AssetExecutionContext,
@@ -146,45 +148,40 @@ def baseline_detector(
     tracking: Tracking,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
-    found = scanned_domains(context.instance, store, domains)
-    manifests = training_domains(found, config.domains)
-    kept = trained_detector(
-        "baseline_detector", BASELINE, manifests, context, config, store, compute, reporting
-    )
-    version = tracking.detector(
-        DEFAULT_DETECTOR,
-        kept.path,
-        config.model_dump(),
-        kept.card.summary,
-        datasets={each.domain: each.content_hash for each in manifests},
-    )
-    shown = detector_metadata(kept.card.summary, manifests, version)
-    return single_result(Outcome(kept, shown | tracking.link()))
-
-
-@dg.asset(
-    deps=[domain_manifest, domain_audit],
-    pool=GPU_POOL,
-    group_name="detectors",
-    kinds={"pytorch"},
-    code_version=CODE,
-    description="The detector of sounds that `deepward score` uses for them: the closed-form "
-    "member on statistics of speech, trained on the train and val splits of the domains of sounds.",
-)
-def audio_detector(
-    context: dg.AssetExecutionContext,
-    config: BaselineConfig,
-    store: ArtifactStore,
-    domains: DomainFolders,
-    compute: Compute,
-    reporting: Reporting,
-) -> dg.MaterializeResult:
-    found = scanned_domains(context.instance, store, domains, "audio")
-    manifests = training_domains(found, config.domains)
-    kept = trained_detector(
-        "audio_detector", BASELINE_OF_SOUNDS, manifests, context, config, store, compute, reporting
-    )
-    return single_result(Outcome(kept, detector_metadata(kept.card.summary, manifests, "")))
+    found = scanned_domains(context.instance, store, domains, None)
+    chosen = training_domains(found, config.domains)
+    made: dict[str, Outcome] = {}
+    for medium in dict.fromkeys(each.medium for each in chosen):
+        manifests = [each for each in chosen if each.medium == medium]
+        name = of_medium(DEFAULT_DETECTOR, medium)
+        try:
+            kept = trained_detector(
+                "baseline_detector",
+                f"detectors/{name}",
+                manifests,
+                context,
+                config,
+                store,
+                compute,
+                reporting,
+            )
+        except TrainingError as error:  # there may be too little of one medium, enough of another
+            made[medium] = Outcome(None, {"not_trained": str(error)})
+            continue
+        version = tracking.detector(
+            name,
+            kept.path,
+            config.model_dump(),
+            kept.card.summary,
+            medium=medium,
+            datasets={each.domain: each.content_hash for each in manifests},
+        )
+        shown = detector_metadata(kept.card.summary, manifests, version)
+        made[medium] = Outcome(kept, shown | tracking.link())
+    missing = [each.metadata["not_trained"] for each in made.values() if not each.artefact]
+    if missing and (config.domains or len(missing) == len(made)):
+        raise TrainingError(" ".join(missing))
+    return media_result(made)
 
 
 def trained_detector(

@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from assets.findings import StoredDetector
 from assets.synthesis import PREFIX
+from deepward.home import of_medium
 from deepward.inbox import Inbox
 from deepward.learning.continual.ledger import Ledger
+from deepward.media import MEDIA
 from deepward.release.champion import Releases
 from resources import ArtifactStore
 
 if TYPE_CHECKING:
     from deepward.evaluation.lineage import Box, Lineage
 
-LEDGER = "stages"
 MOST = 6  # versions that are drawn, the latest
 
 
@@ -51,10 +52,11 @@ def lineage_of(store: ArtifactStore, shown: "Sequence[tuple[str, StoredDetector]
 
 def _sources(store: ArtifactStore, shown: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Detector -> keys of what it was made from, those ahead of the chain first."""
-    chain = Ledger(store.path(LEDGER)).chain()
-    if not {entry.detector for entry in chain} & set(shown):
-        chain = []
-    stages = {
+    chain = []
+    for medium in MEDIA:
+        stages = Ledger(store.path(of_medium("stages", medium))).chain()
+        chain += stages if {entry.detector for entry in stages} & set(shown) else []
+    learned = {
         entry.detector: (
             *(f"domain/{name}" for name in entry.domains if not entry.forgot),
             *([f"detector/{entry.parent}"] if entry.parent else []),
@@ -65,9 +67,9 @@ def _sources(store: ArtifactStore, shown: Sequence[str]) -> dict[str, tuple[str,
     ahead = {
         name: tuple(f"domain/{d}" for d in sorted(StoredDetector(store, name).learned))
         for name in others
-        if name not in stages and (store.path(f"detectors/{name}") / "detector.json").is_file()
+        if name not in learned and (store.path(f"detectors/{name}") / "detector.json").is_file()
     }
-    return {**ahead, **stages}
+    return {**ahead, **learned}
 
 
 def _origins(store: ArtifactStore) -> "dict[str, Box]":
@@ -98,17 +100,18 @@ def _versions(store: ArtifactStore, detectors: "Mapping[str, Box]") -> "list[Box
     """
     from deepward.evaluation.lineage import Box
 
-    releases = Releases(store.folder)
-    now = releases.champion()
-    latest: dict[str, Any] = {entry.content_hash: entry for entry in releases.entries()}
     boxes = []
-    for digest, entry in latest.items():
-        if digest not in detectors:
-            continue
-        title = f"Version {entry.version}" if entry.released else "Refused"
-        look = "" if entry.released else "refused"
-        if now is not None and entry.released and entry.version == now.version:
-            title, look = f"{title}: champion", "champion"
-        key = f"version/{entry.number}"
-        boxes.append(Box(key, "version", title, entry.made_at[:10], (detectors[digest].key,), look))
+    for medium in MEDIA:
+        releases = Releases(store.folder, medium)
+        now = releases.champion()
+        latest: dict[str, Any] = {entry.content_hash: entry for entry in releases.entries()}
+        for digest, entry in latest.items():
+            if digest not in detectors:
+                continue
+            title = f"Version {entry.version}" if entry.released else "Refused"
+            look = "" if entry.released else "refused"
+            if now is not None and entry.released and entry.version == now.version:
+                title, look = f"{title}: champion", "champion"
+            key, day = of_medium(f"version/{entry.number}", medium), entry.made_at[:10]
+            boxes.append(Box(key, "version", title, day, (detectors[digest].key,), look))
     return boxes[-MOST:]

@@ -9,15 +9,26 @@ import dagster as dg
 
 from deepward.errors import DeepwardError
 from deepward.files import canonical_json, sha256_bytes
+from deepward.home import of_medium
 from deepward.steps import Artefact
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """An artefact that is there now, and what Dagster's page of it shows."""
+    """An artefact that is there now, and what Dagster's page of it shows.
 
-    artefact: Artefact
+    Without an artefact what is shown says why there is none.
+    """
+
+    artefact: Artefact | None
     metadata: Mapping[str, Any]
+
+    @property
+    def version(self) -> str:
+        """Hash of the artefact; without one, of the reasons."""
+        if self.artefact is None:
+            return sha256_bytes(canonical_json(dict(self.metadata)).encode())
+        return self.artefact.card.content_hash
 
 
 def artefact_facts(kept: Artefact) -> dict[str, Any]:
@@ -53,7 +64,8 @@ def each_domain(
         except DeepwardError as error:
             failed[domain] = str(error)
             continue
-        facts = {**made[domain].metadata, **artefact_facts(made[domain].artefact)}
+        kept = made[domain].artefact
+        facts = {**made[domain].metadata, **(artefact_facts(kept) if kept else {})}
         facts["seconds"] = round(time.monotonic() - begun, 3)
         context.add_asset_metadata(facts, partition_key=domain)
     if failed:
@@ -73,9 +85,32 @@ def domains_result(
 
     Dagster knows one data version per run: with several domains it is the hash of them all.
     """
-    hashes = [made[domain].artefact.card.content_hash for domain in sorted(made)]
-    version = hashes[0] if len(hashes) == 1 else sha256_bytes(canonical_json(hashes).encode())
+    version = version_of([made[domain].version for domain in sorted(made)])
     return dg.MaterializeResult(data_version=dg.DataVersion(version), check_results=checks)
+
+
+def version_of(hashes: Sequence[str]) -> str:
+    """The one hash, or the hash of several."""
+    return hashes[0] if len(hashes) == 1 else sha256_bytes(canonical_json(list(hashes)).encode())
+
+
+def media_result(
+    made: Mapping[str, Outcome],
+    checks: Sequence[dg.AssetCheckResult] = (),
+    seconds: float | None = None,
+) -> dg.MaterializeResult:
+    """The result of an asset that has an artefact for each medium.
+
+    What is shown of sounds goes by names of its own; see `deepward.home.of_medium`.
+    """
+    parts = {m: single_result(each, seconds=seconds) for m, each in made.items() if each.artefact}
+    shown = {m: part.metadata or {} for m, part in parts.items()}
+    shown |= {m: each.metadata for m, each in made.items() if each.artefact is None}
+    return dg.MaterializeResult(
+        metadata={of_medium(k, m): v for m, facts in shown.items() for k, v in facts.items()},
+        data_version=dg.DataVersion(version_of([made[m].version for m in made])),
+        check_results=checks,
+    )
 
 
 def single_result(
@@ -84,10 +119,11 @@ def single_result(
     """The result of an asset without partitions.
 
     Args:
-        made: the artefact and what is shown of it.
+        made: an artefact and what is shown of it.
         checks: results of its checks.
         seconds: that the work took, where it is not the writing of the artefact.
     """
+    assert made.artefact is not None
     spent = made.artefact.card.made_in if seconds is None else round(seconds, 3)
     return dg.MaterializeResult(
         metadata={

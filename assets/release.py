@@ -12,10 +12,11 @@ from assets.evaluation import EvaluationConfig, domain_metrics, evaluate_domain
 from assets.findings import StoredDetector, read_audit
 from assets.learning import baseline_detector
 from assets.metadata.release import release_metadata
-from assets.outcomes import Outcome, single_result
+from assets.outcomes import Outcome, media_result
 from assets.synthesis import PREFIX
 from deepward.errors import DetectorFileError
 from deepward.inbox import Answer, Inbox
+from deepward.media import MEDIA
 from deepward.progress import Progress
 from deepward.release.champion import Release, Releases, challengers
 from deepward.steps import Artefact, Step
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from deepward.evaluation import DomainMetrics
 
 CODE = code_version("deepward.release.judge_challenger")
-DECISION = "releases/decision.json"
 _ASKING = (
     "Specimens settle it: pictures made with the technique, found in the wild, and real ones of "
     "the same kind; twenty of each are a start. Put them in with\n\n"
@@ -51,8 +51,8 @@ class ReleaseConfig(dg.Config):
     """Which detector wants to be champion, and what is allowed.
 
     Attributes:
-        detector: name of the challenger; empty: the newest stage, else what meta-training made,
-            else the baseline.
+        detector: name of the challenger; empty: of each medium the newest stage, else what
+            meta-training made, else the baseline.
         subject: technique or domain that it answers; empty: that of the newest note whose
             specimens, or whose synthesized fakes, it learned and the champion did not.
         since: when the news came that it answers, seconds since the epoch; 0: as the note says.
@@ -81,10 +81,10 @@ class ReleaseConfig(dg.Config):
     kinds={"pytorch", "mlflow"},
     code_version=CODE,
     check_specs=RELEASE_CHECKS,
-    description="The champion: the detector that `deepward score` uses. A challenger takes its "
-    "place when it is not worse on any domain that the champion knows, better on what it learned "
-    "since, and calls few reals fake everywhere, clean and laundered, on the same files. Refusals "
-    "are kept with their reasons.",
+    description="The champion of each medium: the detector that `deepward score` uses. A "
+    "challenger takes its place when it is not worse on any domain that the champion knows, better "
+    "on what it learned since, and calls few reals fake everywhere, clean and laundered, on the "
+    "same files. Refusals are kept with their reasons.",
 )
 def released_detector(
     context: dg.AssetExecutionContext,
@@ -96,36 +96,42 @@ def released_detector(
     reporting: Reporting,
 ) -> dg.MaterializeResult:
     begun = time.monotonic()
-    manifests = scanned_domains(context.instance, store, domains)
-    with reporting.show(context.log.info) as progress:
-        made, kept = _decide(config, store, compute, manifests, progress)
-    _register(store, made, compute, tracking)
-    releases = Releases(store.folder)
-    now = releases.champion()
-    version = tracking.champion(now.content_hash, now.reasons) if now else ""
+    found = scanned_domains(context.instance, store, domains, None)
+    made: dict[str, tuple[Release, Outcome]] = {}
+    for challenger in _challengers(store, config.detector, compute):
+        medium = challenger.medium
+        manifests = [each for each in found if each.medium == medium]
+        with reporting.show(context.log.info) as progress:
+            release, kept = _decide(config, store, compute, challenger, manifests, progress)
+        _register(store, release, compute, tracking)
+        releases = Releases(store.folder, medium)
+        now = releases.champion()
+        version = tracking.champion(now.content_hash, now.reasons, medium) if now else ""
+        shown = release_metadata(release, releases.entries(), version) | tracking.link()
+        made[medium] = release, Outcome(kept, shown)
     check = dg.AssetCheckResult(
         check_name="passes_the_gate",
-        passed=made.released,
+        passed=all(release.released for release, _ in made.values()),
         severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(made.reasons)[:2000],
+        description=" ".join(r for release, _ in made.values() for r in release.reasons)[:2000],
     )
-    shown = release_metadata(made, releases.entries(), version) | tracking.link()
-    return single_result(Outcome(kept, shown), [check], time.monotonic() - begun)
+    outcomes = {medium: outcome for medium, (_, outcome) in made.items()}
+    return media_result(outcomes, [check], time.monotonic() - begun)
 
 
 def _decide(
     config: ReleaseConfig,
     store: ArtifactStore,
     compute: Compute,
+    challenger: StoredDetector,
     manifests: "list[Manifest]",
     progress: Progress,
 ) -> tuple[Release, Artefact]:
-    """Measures champion and challenger on every domain, and enters the decision."""
+    """Measures champion and challenger on every domain of their medium; enters the decision."""
     from deepward.release import GateConfig, judge_challenger
 
-    releases = Releases(store.folder)
+    releases = Releases(store.folder, challenger.medium)
     releases.mend()
-    challenger = StoredDetector(store, config.detector or _most_advanced(store), compute)
     now = releases.champion()
     # Under the name that it was measured by, where it is still there.
     champion = StoredDetector(store, releases.place(now).name, compute) if now else None
@@ -183,7 +189,7 @@ def _decide(
             Inbox(store.folder).ask(subject, title, f"{reasons}\n{_ASKING}")
         return made.as_dict()
 
-    kept = store.ensure_json(DECISION, step, decide)
+    kept = store.ensure_json(store.name(releases.folder / "decision.json"), step, decide)
     return Release.of(store.read_json(kept)), kept
 
 
@@ -235,14 +241,17 @@ def _register(store: ArtifactStore, made: Release, compute: Compute, tracking: T
     stored = StoredDetector(store, made.detector, compute)
     if stored.facts["content_hash"] == made.content_hash:
         config = {"detector": made.detector, "answers": made.subject or None}
-        tracking.detector(made.detector, store.path(stored.artefact), config, stored.facts)
+        place = store.path(stored.artefact)
+        tracking.detector(made.detector, place, config, stored.facts, medium=stored.medium)
 
 
-def _most_advanced(store: ArtifactStore) -> str:
-    found = challengers(store.folder)
-    if not found:
+def _challengers(store: ArtifactStore, name: str, compute: Compute) -> list[StoredDetector]:
+    """The detector of that name; without one, the most advanced of each medium."""
+    standing = [challengers(store.folder, medium) for medium in MEDIA]
+    names = [name] if name else [places[0].name for places in standing if places]
+    if not names:
         raise DetectorFileError(
             "There is no detector that could be released: materialize continual_checkpoints or "
             "baseline_detector first."
         )
-    return found[0].name
+    return [StoredDetector(store, each, compute) for each in names]

@@ -8,7 +8,6 @@ from assets.domains import open_pixels
 from assets.findings import (
     METRICS,
     Measured,
-    StoredDetector,
     measured_detectors,
     read_audit,
 )
@@ -16,6 +15,8 @@ from assets.lineage import lineage_of
 from assets.meta_learning import CURVES, META
 from assets.synthesis import PREFIX
 from deepward.files import canonical_json, sha256_bytes
+from deepward.home import of_medium
+from deepward.media import MEDIA
 from deepward.release.champion import Releases, contenders
 from resources import ArtifactStore
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from deepward.domains import Manifest
     from deepward.evaluation import DetectorResults, ReportData
     from deepward.evaluation.synthesized import FewshotSet
-
-REPORT = "report/report.html"
 
 
 @dataclass(frozen=True)
@@ -37,49 +36,54 @@ class Shown:
 
 def shown_detectors(
     store: ArtifactStore, manifests: "Sequence[Manifest]", wanted: Sequence[str] = ()
-) -> list[Shown]:
-    """Those that were asked for, or the champion (else the baseline) and the newest stage.
+) -> dict[str, list[Shown]]:
+    """Of each medium those that were asked for, or champion (else baseline) and newest stage.
 
-    Where neither was measured as it is now, the first detector that was.
+    Where neither was measured as it is now, the first detector that was. A medium of which nothing
+    was measured is left out.
 
     Raises:
         DetectorFileError: one that was asked for is not there, or there is none.
         EvaluationError: nothing was measured.
     """
-    standing = {place.name: role for role, place in contenders(store.folder).items()}
-    if wanted:
-        found = measured_detectors(store, manifests, wanted)
-    else:
-        known = [Measured(store, StoredDetector(store, name), manifests) for name in standing]
-        found = [each for each in known if each.names]
-        found = found or measured_detectors(store, manifests)[:1]
-    return [Shown(standing.get(each.detector.name, ""), each) for each in found]
+    measured = measured_detectors(store, manifests, wanted)
+    shown: dict[str, list[Shown]] = {}
+    for medium in MEDIA:
+        mine = [each for each in measured if each.detector.medium == medium]
+        standing = {place.name: role for role, place in contenders(store.folder, medium).items()}
+        if not wanted:
+            by_name = {each.detector.name: each for each in mine}
+            mine = [by_name[name] for name in standing if name in by_name] or mine[:1]
+        if mine:
+            shown[medium] = [Shown(standing.get(each.detector.name, ""), each) for each in mine]
+    return shown
 
 
-def report_inputs(store: ArtifactStore, shown: Sequence[Shown]) -> dict[str, str]:
-    """Versions of what the report tells beside what was measured of detectors."""
+def report_inputs(store: ArtifactStore, shown: Sequence[Shown], medium: str) -> dict[str, str]:
+    """Versions of what a medium's report tells beside what was measured of detectors."""
     told: dict[str, Any] = {
         "roles": {each.measured.detector.name: each.role for each in shown},
-        "releases": [entry.as_dict() for entry in Releases(store.folder).entries()],
+        "releases": [entry.as_dict() for entry in Releases(store.folder, medium).entries()],
         "lineage": asdict(_lineage(store, shown)),
-        "ladders": _ladders(store),
+        "ladders": _ladders(store, medium),
     }
     found = {name: sha256_bytes(canonical_json(value).encode()) for name, value in told.items()}
-    kept = [f"fewshot/{folder.name}" for folder in _fewshot_folders(store)]
+    kept = [f"fewshot/{folder.name}" for folder in _fewshot_folders(store, medium)]
     kept += [f"robustness/{each.measured.detector.name}" for each in shown]
     cards = {name: store.card(name) for name in (METRICS, *kept)}
     return found | {name: card.content_hash for name, card in cards.items() if card}
 
 
 def report_data(
-    store: ArtifactStore, shown: Sequence[Shown], manifests: "Sequence[Manifest]"
+    store: ArtifactStore, shown: Sequence[Shown], manifests: "Sequence[Manifest]", medium: str
 ) -> "ReportData":
-    """Everything that the report shows; it reads the same at every time, on every machine."""
+    """Everything that a medium's report shows; it reads the same at every time and place."""
     from deepward.evaluation import ReportData, TransferMatrix
     from deepward.learning.continual.rows import StageRow, draw_rows
 
     metrics = store.read_json(METRICS)
-    transfer, continual = metrics["transfer"], metrics["continual"]
+    transfer = metrics["transfer"] if medium == "image" else None
+    continual = metrics[of_medium("continual", medium)]
     domains = {domain for each in shown for domain in each.measured.names}
     measured = [manifest for manifest in manifests if manifest.domain in domains]
     names = [
@@ -95,13 +99,14 @@ def report_data(
         matrices=[TransferMatrix.from_dict(transfer)] if transfer else [],
         stages=draw_rows(rows, "svg") if rows else None,
         summary={n: continual[n] for n in ("aa", "af", "bwt", "fwt")} if continual else {},
-        ladders=_ladders(store),
-        fewshot=[_fewshot(store, folder.name) for folder in _fewshot_folders(store)],
-        releases=[entry.as_dict() for entry in Releases(store.folder).entries()],
+        ladders=_ladders(store, medium),
+        fewshot=[_fewshot(store, folder.name) for folder in _fewshot_folders(store, medium)],
+        releases=[entry.as_dict() for entry in Releases(store.folder, medium).entries()],
         lineage=_lineage(store, shown),
         pixels=picture_finder(store, measured),
         # The day of the youngest finding, not of the writing: the same findings, the same page.
         date=max(card.made_at for card in map(store.card, names) if card)[:10],
+        medium=medium,
     )
 
 
@@ -120,18 +125,23 @@ def _results(store: ArtifactStore, shown: Shown) -> "DetectorResults":
     )
 
 
-def _ladders(store: ArtifactStore) -> dict[str, Any]:
+def _ladders(store: ArtifactStore, medium: str) -> dict[str, Any]:
     """Adaptation curves of the meta-trained detector as it is now; empty without any."""
-    card = store.card(CURVES)
+    card = store.card(CURVES) if medium == "image" else None  # pictures alone are meta-trained on
     if card is None or card.inputs.get(META) != store.version(META):
         return {}
     return dict(store.read_json(CURVES))
 
 
-def _fewshot_folders(store: ArtifactStore) -> list[Any]:
-    """Few-shot sets that are complete, by name."""
+def _fewshot_folders(store: ArtifactStore, medium: str) -> list[Any]:
+    """Few-shot sets of a medium that are complete, by name."""
     folders = sorted(store.path("fewshot").glob(f"{PREFIX}*"))
-    return [folder for folder in folders if store.card(f"fewshot/{folder.name}")]
+    cards = {folder: store.card(f"fewshot/{folder.name}") for folder in folders}
+    return [
+        folder
+        for folder, card in cards.items()
+        if card and card.config.get("medium", "image") == medium
+    ]
 
 
 def _fewshot(store: ArtifactStore, name: str) -> "FewshotSet":

@@ -9,7 +9,6 @@ from jobs.evaluation import (
     refresh_report,
     scan_domains,
     train_baseline,
-    train_on_sounds,
 )
 from jobs.generalization import (
     generalization_jobs,
@@ -59,7 +58,6 @@ __all__ = [
     "train_adversarial",
     "train_baseline",
     "train_experts",
-    "train_on_sounds",
     "watch_traffic",
     "write_brief",
 ]

@@ -37,11 +37,6 @@ train_baseline = _job(
     ("baseline_detector",),
     "Train the baseline detector on the domains that were scanned.",
 )
-train_on_sounds = _job(
-    "train_on_sounds",
-    ("audio_detector",),
-    "Train the detector of sounds on the domains of sounds that were scanned.",
-)
 evaluate_new_domain = _job(
     "evaluate_new_domain",
     (*_SCAN, "domain_metrics"),
@@ -56,7 +51,6 @@ evaluation_jobs = [
     evaluate_domains,
     scan_domains,
     train_baseline,
-    train_on_sounds,
     evaluate_new_domain,
     refresh_report,
 ]

@@ -198,27 +198,28 @@ def register(
     client: "MlflowClient",
     run: str,
     place: str,
+    model: str = MODEL_NAME,
     *,
     alias: str,
     tags: Mapping[str, str],
     card: str = "",
 ) -> str:
-    """Makes a run's artefact folder the next version of the detector; returns the version.
+    """Makes a run's artefact folder the next version of a registered model; returns the version.
 
     A run gives one version, however often it is asked for.
     """
-    if not client.search_registered_models(f"name = '{MODEL_NAME}'"):
-        client.create_registered_model(MODEL_NAME, description="Detectors of Deepward.")
+    if not client.search_registered_models(f"name = '{model}'"):
+        client.create_registered_model(model, description="Detectors of Deepward.")
     found = client.search_model_versions(f"run_id = '{run}'")
     source = f"{client.get_run(run).info.artifact_uri}/{place}"
     version = (
         found[0]
         if found
         else client.create_model_version(
-            MODEL_NAME, source, run, tags=dict(tags), description=card[:5000] or None
+            model, source, run, tags=dict(tags), description=card[:5000] or None
         )
     )
-    client.set_registered_model_alias(MODEL_NAME, alias, version.version)
+    client.set_registered_model_alias(model, alias, version.version)
     return str(version.version)
 
 

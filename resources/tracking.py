@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import PrivateAttr
 
-from deepward.home import home
+from deepward.home import home, of_medium
 from deepward.steps import Step, ensure
 from resources.parents import close_parent, open_parent
 from resources.records import (
@@ -89,6 +89,7 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
         config: Mapping[str, Any],
         summary: Mapping[str, Any],
         *,
+        medium: str = "image",
         datasets: Mapping[str, str] | None = None,
         curves: Mapping[str, Sequence[tuple[int, float]]] | None = None,
     ) -> str:
@@ -101,6 +102,7 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
             folder: as `save_detector` wrote it.
             config: of the asset; None is left out.
             summary: `content_hash`, `decision`, `lineage` and what else the card says of it.
+            medium: that it judges; each has a registered model of its own.
             datasets: domain -> version of its manifest.
             curves: as in `Record`, beside what the lineage holds.
         """
@@ -135,11 +137,14 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
                     ),
                 )
             client = self.client()
-            return register(client, run, MODEL, alias="challenger", tags=tags, card=card)
+            model = of_medium(MODEL_NAME, medium)
+            return register(client, run, MODEL, model, alias="challenger", tags=tags, card=card)
 
         return self._once(f"detector {name} {summary['content_hash']}", write)
 
-    def champion(self, content_hash: str, reasons: Sequence[str] = ()) -> str:
+    def champion(
+        self, content_hash: str, reasons: Sequence[str] = (), medium: str = "image"
+    ) -> str:
         """Moves the alias champion to the registered detector with this hash; its version.
 
         "" where tracking is off or no such detector is registered.
@@ -147,23 +152,24 @@ class Tracking(dg.ConfigurableResource):  # type: ignore[type-arg]
         if not self.enabled:
             return ""
         with reached(self.address):
-            return self._move_champion(self.client(), content_hash, reasons)
+            model = of_medium(MODEL_NAME, medium)
+            return self._move_champion(self.client(), model, content_hash, reasons)
 
     def _move_champion(
-        self, client: "MlflowClient", content_hash: str, reasons: Sequence[str]
+        self, client: "MlflowClient", model: str, content_hash: str, reasons: Sequence[str]
     ) -> str:
         found = [
             version
-            for version in client.search_model_versions(f"name = '{MODEL_NAME}'")
+            for version in client.search_model_versions(f"name = '{model}'")
             if version.tags.get("content_hash") == content_hash
         ]
         if not found:
             return ""
         newest = max(found, key=lambda version: int(version.version))
-        client.set_registered_model_alias(MODEL_NAME, "champion", newest.version)
+        client.set_registered_model_alias(model, "champion", newest.version)
         if reasons:
             text = "\n".join(reasons)[:5000]
-            client.set_model_version_tag(MODEL_NAME, newest.version, "released_because", text)
+            client.set_model_version_tag(model, newest.version, "released_because", text)
         return str(newest.version)
 
     def evaluation(

@@ -1,4 +1,4 @@
-"""A new folder of pictures becomes a partition, is scanned, audited, learned and measured."""
+"""A new folder of pictures or sounds becomes a partition, is audited, learned and measured."""
 
 import json
 import os
@@ -86,19 +86,17 @@ def select_new(entries: Sequence[Entry], cursor: str | None, now: float) -> Sele
     )
 
 
-def run_requests(
-    ready: Sequence[Entry], has_detector: bool, sounds: Container[str] = ()
-) -> list[dg.RunRequest]:
-    """One run per new domain: it is learned; without a detector to go on from it is scanned.
+def run_requests(ready: Sequence[Entry], learnable: Container[str]) -> list[dg.RunRequest]:
+    """One run per new domain: it is learned where it is `learnable`, and else scanned.
 
-    So are domains of `sounds`: the stages are those of the detector of pictures.
+    Args:
+        ready: new domains.
+        learnable: names of those whose medium there is a detector of to go on from.
     """
     return [
         dg.RunRequest(
             run_key=f"{entry.name}:{sha256_bytes(canonical_json(asdict(entry)).encode())[:12]}",
-            job_name=(
-                learn_domain if has_detector and entry.name not in sounds else scan_domains
-            ).name,
+            job_name=(learn_domain if entry.name in learnable else scan_domains).name,
             partition_key=entry.name,
             tags={"deepward/reason": "new domain folder"},
         )
@@ -117,7 +115,7 @@ def new_domain_sensor(
     context: dg.SensorEvaluationContext, domains: DomainFolders
 ) -> dg.SensorResult:
     from deepward.domains import find_domains
-    from deepward.domains.layout import holds_sounds
+    from deepward.domains.layout import medium_at
 
     registered = set(context.instance.get_dynamic_partitions(str(domain_partitions.name)))
     try:
@@ -137,8 +135,11 @@ def new_domain_sensor(
     return dg.SensorResult(
         run_requests=run_requests(
             found.ready,
-            default_detector().is_dir(),
-            [each.name for each in found.ready if holds_sounds(domains.folder / each.name)],
+            [
+                each.name
+                for each in found.ready
+                if default_detector(medium_at(domains.folder / each.name)).is_dir()
+            ],
         ),
         dynamic_partitions_requests=[
             domain_partitions.build_add_request([entry.name for entry in found.ready])

@@ -20,8 +20,9 @@ def sequence_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
         "sequence": table(["stage", "domains"], rows),
         "origin": found["origin"],
     }
-    if found["similarity"]:
-        shown |= _likeness(found["similarity"], found["most_apart"])
+    for likeness in found["similarity"]:
+        for name, value in _likeness(likeness, found["most_apart"]).items():
+            shown[name if name not in shown else f"{name}_of_others"] = value
     if found["missing"]:
         shown["missing_domains"] = ", ".join(found["missing"])
     return shown

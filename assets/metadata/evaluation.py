@@ -7,6 +7,8 @@ import dagster as dg
 
 from assets.metadata import interval_text, picture, table
 from assets.metadata.continual import continual_metadata
+from deepward.home import of_medium
+from deepward.media import MEDIA
 
 if TYPE_CHECKING:
     from assets.findings import Measured
@@ -73,8 +75,10 @@ def metrics_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
     if found["without_quick_detector"]:
         rows = list(found["without_quick_detector"].items())
         shown["without_quick_detector"] = table(["domain", "reason"], rows)
-    if found["continual"]:
-        shown |= continual_metadata(found["continual"])
+    for medium in MEDIA:
+        if stages := found[of_medium("continual", medium)]:
+            told = continual_metadata(stages)
+            shown |= {of_medium(name, medium): value for name, value in told.items()}
     if found["transfer"]:
         matrix = TransferMatrix.from_dict(found["transfer"])
         shown["cross_domain_auc"] = matrix_table(matrix)

@@ -7,7 +7,7 @@ storage/
 ├── detectors/baseline/   the detector that is used until there is a champion
 ├── releases/             what became of each challenger, and each version that was released
 ├── manifests/            one Parquet file per domain folder, and what the scanner remembers
-├── pixels/               decoded pictures, memory-mapped
+├── pixels/               decoded pictures and sounds, memory-mapped
 ├── detectors/meta/       the detector that was meta-trained, where there is one
 ├── detectors/experts/    experts on folds of clusters, which lie in experts/folds/
 ├── detectors/adversarial/  the network that unlearned domains
@@ -18,6 +18,9 @@ storage/
 ├── documents/            documents of your own; `DEEPWARD_DOCUMENTS` points elsewhere
 ├── knowledge/            what was read and crawled, and the index over it
 └── report/report.html    the report
+
+What there is one of for each medium has the plain name where it is of pictures; that of sounds ends
+in `_audio`: `detectors/champion_audio`, `releases_audio`, `stages_audio`.
 """
 
 import os
@@ -40,6 +43,7 @@ __all__ = [
     "home",
     "knowledge_folder",
     "linked_folders",
+    "of_medium",
     "report_file",
     "stages_folder",
 ]
@@ -52,10 +56,14 @@ def home() -> Path:
     return Path(os.environ.get("DEEPWARD_HOME") or "storage").absolute()
 
 
+def of_medium(name: str, medium: str) -> str:
+    """What something goes by that there is one of for each medium: plain where of pictures."""
+    return name if medium == "image" else f"{name}_{medium}"
+
+
 def default_detector(medium: str = "image") -> Path:
     """The detector folder that is used where none is named; one for each medium."""
-    ending = "" if medium == "image" else f"_{medium}"
-    return home() / "detectors" / f"{DEFAULT_DETECTOR}{ending}"
+    return home() / "detectors" / of_medium(DEFAULT_DETECTOR, medium)
 
 
 def domains_folder() -> Path:
@@ -64,9 +72,9 @@ def domains_folder() -> Path:
     return Path(configured).absolute() if configured else home() / "domains"
 
 
-def champion_detector() -> Path:
-    """The released detector; absent until the first release."""
-    return home() / "detectors" / "champion"
+def champion_detector(medium: str = "image") -> Path:
+    """The released detector of a medium; absent until the first release."""
+    return home() / "detectors" / of_medium("champion", medium)
 
 
 def linked_folders() -> list[Path]:
@@ -94,9 +102,9 @@ def knowledge_folder() -> Path:
     return home() / "knowledge"
 
 
-def report_file() -> Path:
-    """The HTML report."""
-    return home() / "report" / "report.html"
+def report_file(medium: str = "image") -> Path:
+    """The HTML report of a medium."""
+    return home() / "report" / f"{of_medium('report', medium)}.html"
 
 
 def checkpoints_folder(key: str) -> Path:
@@ -104,9 +112,9 @@ def checkpoints_folder(key: str) -> Path:
     return home() / "training" / key
 
 
-def stages_folder() -> Path:
-    """The ledger of stages of continual learning, and what each of them shows."""
-    return home() / "stages"
+def stages_folder(medium: str = "image") -> Path:
+    """The ledger of a medium's stages of continual learning, and what each of them shows."""
+    return home() / of_medium("stages", medium)
 
 
 def descriptions_file() -> Path:

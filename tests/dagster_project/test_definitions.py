@@ -63,7 +63,6 @@ def test_what_trains_or_scores_waits_for_its_turn_in_the_pool() -> None:
     pooled = {name for name, face in faces().items() if face["pools"] == ["gpu"]}
     assert pooled == {
         "attack_pattern_report",
-        "audio_detector",
         "baseline_detector",
         "cluster_folds",
         "continual_checkpoints",

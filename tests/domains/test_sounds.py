@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deepward.domains import Manifest, SoundSet, audit_domain, build_cache, load_images, scan_domain
-from deepward.domains.layout import holds_sounds
+from deepward.domains.layout import medium_at
 from deepward.errors import DomainError
 from deepward.sounds.decode import decode_sound
 from tests.spoken import vocoded, voice, write_sound
@@ -88,7 +88,7 @@ def test_a_domain_is_of_one_medium(folder: Path, tmp_path: Path) -> None:
     assert found.medium == "audio" and len(found.usable()) == 24
     reasons = found.table.set_index("path")["quarantine"]
     assert reasons["0_real/cover.jpg"] == "other_medium"
-    assert holds_sounds(copy) and not holds_sounds(tmp_path / "absent")
+    assert medium_at(copy) == "audio" and medium_at(tmp_path / "absent") == "image"
 
 
 def test_domains_of_two_media_are_not_loaded_together(manifest: Manifest, tmp_path: Path) -> None:

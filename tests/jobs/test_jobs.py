@@ -24,10 +24,9 @@ def selected(job: str) -> set[str]:
 
 def test_the_main_job_makes_everything_that_the_report_is_made_from() -> None:
     # Stages and decisions are shown where there are any; the report does not wait for them.
-    # The detector of sounds is trained apart: not everybody has domains of sounds.
     baseline = leading_to("baseline_detector")
     stages = leading_to("continual_checkpoints") - baseline
-    others = stages | {"audio_detector", "released_detector"}
+    others = stages | {"released_detector"}
     assert selected("evaluate_domains") == leading_to("evaluation_report") - others
     assert {"task_sequence", "meta_trained_detector"} < stages
     assert selected("make_fewshot_set") < leading_to("fewshot_dataset")

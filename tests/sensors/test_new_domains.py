@@ -79,12 +79,12 @@ def test_many_folders_come_in_portions() -> None:
 
 
 def test_one_run_is_asked_for_each_domain_and_its_key_depends_on_the_content() -> None:
-    one, other = run_requests([entry("a"), entry("b")], has_detector=True)
+    one, other = run_requests([entry("a"), entry("b")], ["a", "b"])
     assert (one.partition_key, one.job_name) == ("a", "learn_domain")
     assert one.run_key != other.run_key
-    assert one.run_key == run_requests([entry("a")], has_detector=True)[0].run_key
-    assert one.run_key != run_requests([entry("a", size=31)], has_detector=True)[0].run_key
-    assert run_requests([entry("a")], has_detector=False)[0].job_name == "scan_domains"
+    assert one.run_key == run_requests([entry("a")], ["a"])[0].run_key
+    assert one.run_key != run_requests([entry("a", size=31)], ["a"])[0].run_key
+    assert run_requests([entry("a")], ["b"])[0].job_name == "scan_domains"
 
 
 def test_measuring_counts_files_at_every_depth_and_dangling_links(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepward.commands.console import out, print_json, print_table, say, shown_progress
-from deepward.commands.datasets import domain_folders, images, scan
+from deepward.commands.datasets import domain_folders, images, of_one_medium, scan
 from deepward.commands.options import DomainsOption, JsonFlag, root_at
 from deepward.errors import UsageError
 from deepward.home import descriptions_file
@@ -82,11 +82,15 @@ def continual(
     config = StageConfig(detector=detector, steps=steps, seed=seed, strategy=strategy)
     rows: list[StageRow] = []
     with shown_progress() as progress:
-        sets, versions = {}, {}
-        for name in planned.order:
-            manifest = scan(by_name[name], progress)
-            versions[name] = manifest.content_hash
-            sets[name] = {s: images([manifest], s, progress) for s in ("train", "val", "test")}
+        manifests = [scan(by_name[name], progress) for name in planned.order]
+        if sequence is None:
+            manifests = of_one_medium(manifests, "is not learned")
+            planned = planned.only({manifest.domain for manifest in manifests})
+        versions = {manifest.domain: manifest.content_hash for manifest in manifests}
+        sets = {
+            each.domain: {s: images([each], s, progress) for s in ("train", "val", "test")}
+            for each in manifests
+        }
         if sequence is None and start is None:
             both = {n for n in sets if all(set(sets[n][s].labels) == {0, 1} for s in LEARNED)}
             planned = startable(planned, both)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepward.commands.console import say
 from deepward.errors import UsageError
 from deepward.home import domain_files, linked_folders
 from deepward.progress import Progress
@@ -11,7 +12,7 @@ from deepward.progress import Progress
 if TYPE_CHECKING:
     from deepward.domains import ImageSet, Manifest
 
-__all__ = ["domain_folders", "images", "scan"]
+__all__ = ["domain_folders", "images", "of_one_medium", "scan"]
 
 
 def domain_folders(folder: Path, names: Sequence[str] | None = None) -> list[Path]:
@@ -48,6 +49,22 @@ def scan(folder: Path, progress: Progress, named: Path | None = None) -> "Manife
     )
     manifest.write(files.manifest)
     return manifest
+
+
+def of_one_medium(manifests: Sequence["Manifest"], what: str) -> list["Manifest"]:
+    """All of them where they are of one medium, else those of pictures; says what is left out.
+
+    Args:
+        manifests: of domains that nobody named.
+        what: is not done with the others, in words: "is not trained on".
+    """
+    from deepward.media import NOUNS
+
+    if len({manifest.medium for manifest in manifests}) < 2:
+        return list(manifests)
+    for manifest in (each for each in manifests if each.medium != "image"):
+        say(f"{manifest.domain} {what}: it holds {NOUNS[manifest.medium]}s; name it.")
+    return [manifest for manifest in manifests if manifest.medium == "image"]
 
 
 def images(manifests: Sequence["Manifest"], split: str | None, progress: Progress) -> "ImageSet":

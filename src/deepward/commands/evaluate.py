@@ -1,6 +1,7 @@
 """`deepward evaluate`: how good a detector is on domains, with intervals."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +16,10 @@ from deepward.commands.options import (
     detector_at,
     root_at,
 )
-from deepward.errors import EvaluationError, UsageError
+from deepward.domains.layout import medium_at
+from deepward.errors import DetectorFileError, EvaluationError, UsageError
 from deepward.home import descriptions_file
+from deepward.media import MEDIA, NOUNS
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector
@@ -44,31 +47,56 @@ def evaluate(
 ) -> None:
     """Measure a detector on domains.
 
-    The threshold is the stored one; nothing is chosen here. A domain without split folders counts
-    whole as test. Values that the data cannot tell, such as the AUC of a domain of real pictures
-    only, are null.
+    Without --detector, domains of sounds are measured with the detector of sounds, where there is
+    one. The threshold is the stored one; nothing is chosen here. A domain without split folders
+    counts whole as test. Values that the data cannot tell, such as the AUC of a domain of real
+    pictures only, are null.
     """
     if split not in _SPLITS:
         raise UsageError(f"There is no split {split}; there are {', '.join(_SPLITS)}.")
-    place = detector_at(detector)
     root = root_at(domains)
     folders = domain_folders(root, domain)
+    places = _places(detector, {medium_at(folder) for folder in folders})
 
     from deepward.detectors import Descriptions, load_detector
 
-    loaded = load_detector(place, descriptions=Descriptions(descriptions_file()))
-    results = []
+    results: dict[Path, list[DomainMetrics]] = {}
     with shown_progress() as progress:
         manifests = [scan(folder, progress, root) for folder in folders]
-        name = place.absolute().name
-        for _, metrics in evaluated(loaded, manifests, split, progress, name, seed, resamples):
-            results.append(metrics)
-            if as_json:
-                print_json(metrics.as_dict())
+        for place in places:
+            loaded = load_detector(place, descriptions=Descriptions(descriptions_file()))
+            name = place.absolute().name
+            for _, metrics in evaluated(loaded, manifests, split, progress, name, seed, resamples):
+                results.setdefault(place, []).append(metrics)
+                if as_json:
+                    print_json(metrics.as_dict())
     if not results:
-        raise EvaluationError(f"None of the domains has pictures in the split {split}.")
-    if not as_json:
-        _print(results)
+        raise EvaluationError(f"None of the domains has files in the split {split}.")
+    for each in results.values():
+        if not as_json:
+            _print(each)
+
+
+def _places(detector: Path | None, media: Collection[str]) -> list[Path]:
+    """The detector that is named, else the usual ones of the media; says which is missing.
+
+    Raises:
+        UsageError, DetectorFileError: as `detector_at`, where there is none at all.
+    """
+    if detector is not None:
+        return [detector_at(detector)]
+    found: list[Path] = []
+    missing: list[DetectorFileError] = []
+    for medium in (each for each in MEDIA if each in media):
+        try:
+            found.append(detector_at(None, medium))
+        except DetectorFileError as error:
+            missing.append(error)
+    if not found:
+        raise missing[0]
+    for each in missing:
+        say(f"Not judged: {each}")
+    return found
 
 
 def evaluated(
@@ -80,7 +108,7 @@ def evaluated(
     seed: int = 0,
     resamples: int = 1000,
 ) -> "Iterator[tuple[ImageSet, DomainMetrics]]":
-    """Measures one domain after the other; says which have nothing in `split`.
+    """Measures one domain after the other; says which are of another medium, or lack `split`.
 
     Args:
         detector: to be measured.
@@ -95,6 +123,10 @@ def evaluated(
 
     learned = detector.lineage.get("domains", {})
     for manifest in manifests:
+        if manifest.medium != detector.medium:
+            nouns = f"{NOUNS[manifest.medium]}s", f"{NOUNS[detector.medium]}s"
+            say(f"{manifest.domain} holds {nouns[0]}: not judged by a detector of {nouns[1]}.")
+            continue
         measured = split_to_measure(manifest, learned, split)
         if measured == "test" and not manifest.declared_splits:
             say(
@@ -102,7 +134,7 @@ def evaluated(
             )
         data = images([manifest], measured, progress)
         if len(data) == 0:
-            say(f"{manifest.domain} is passed over: no usable pictures in the split {split}.")
+            say(f"{manifest.domain} is passed over: no usable file in the split {split}.")
             continue
         yield (
             data,

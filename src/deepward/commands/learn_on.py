@@ -8,10 +8,18 @@ import typer
 from deepward.commands.console import out, print_json, print_table, say, shown_progress
 from deepward.commands.datasets import images, scan
 from deepward.commands.ladder import measured, print_measured, rungs_of, show_ladder
-from deepward.commands.options import DetectorOption, JsonFlag, detector_at, root_at
+from deepward.commands.options import (
+    DetectorOption,
+    JsonFlag,
+    detector_at,
+    learned_by,
+    root_at,
+)
 from deepward.commands.stages import ledger_of
+from deepward.domains.layout import medium_at
 from deepward.errors import DomainError, UsageError
 from deepward.home import descriptions_file
+from deepward.media import MEDIA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +54,7 @@ def stage(
     move the threshold and what is familiar. The newest stage of DEEPWARD_HOME's ledger gets a
     successor there too.
     """
-    parent = _parent(detector, out_folder)
+    parent = _parent(detector, out_folder, medium_at(domain))
 
     from deepward.learning.continual.stages import StageConfig, learn_stage
 
@@ -55,7 +63,7 @@ def stage(
         families = {manifest.domain: family} if family else {}
         config = StageConfig(seed=seed, families=families)
         whole = parts["train"], parts["val"]
-        if entered := ledger_of(detector, progress):
+        if entered := ledger_of(detector, parent.medium, progress):
             chain, workshop = entered
             versions = {manifest.domain: manifest.content_hash}
             entry, _ = chain.learn(versions, lambda names: whole, config, workshop, rebase=True)
@@ -98,12 +106,18 @@ def adapt(
         )
     if ladder is not None:
         show_ladder(
-            detector_at(detector), domain, rungs_of(ladder), draws, seed, out_folder, as_json
+            detector_at(detector, medium_at(domain)),
+            domain,
+            rungs_of(ladder),
+            draws,
+            seed,
+            out_folder,
+            as_json,
         )
         return
     if out_folder is None:
         raise UsageError("Say with --out where the new detector goes.")
-    parent = _parent(detector, out_folder)
+    parent = _parent(detector, out_folder, medium_at(domain))
 
     from deepward.detectors import Stage
     from deepward.learning.training import adapt_detector
@@ -138,12 +152,13 @@ def forget(
     The newest stage of DEEPWARD_HOME's ledger gets a successor there, which forgot it: exactly
     where that is possible, else from the stage before it, the later ones learned again.
     """
-    parent = _parent(detector, out_folder)
+    medium = next((each for each in MEDIA if domain in learned_by(each)), MEDIA[0])
+    parent = _parent(detector, out_folder, medium)
 
     from deepward.learning.training import forget_domain
 
     with shown_progress() as progress:
-        if entered := ledger_of(detector, progress):
+        if entered := ledger_of(detector, parent.medium, progress):
             chain, workshop = entered
 
             def data(names: "Sequence[str]") -> "tuple[ImageSet, ImageSet]":
@@ -180,10 +195,11 @@ def draw(data: "ImageSet", shots: int, seed: int) -> "ImageSet":
     return data.subset(np.sort(np.concatenate(chosen)))
 
 
-def _parent(detector: Path | None, target: Path) -> "Detector":
+def _parent(detector: Path | None, target: Path, medium: str) -> "Detector":
+    """The detector that is named, else the usual one of a medium."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} exists already; name another folder for the new detector.")
-    place = detector_at(detector)
+    place = detector_at(detector, medium)
 
     from deepward.detectors import load_detector
 
@@ -208,7 +224,7 @@ def _parts(domain: Path, progress: "Progress") -> "tuple[Manifest, dict[str, Ima
     manifest = scan(domain, progress)
     parts = {split: images([manifest], split, progress) for split in ("train", "val")}
     if not sum(map(len, parts.values())):
-        raise DomainError(f"{domain} has no usable pictures in train or val to learn from.")
+        raise DomainError(f"{domain} has no usable file in train or val to learn from.")
     return manifest, parts
 
 

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ __all__ = [
     "JsonFlag",
     "detector_at",
     "detectors_for",
+    "learned_by",
     "root_at",
 ]
 
@@ -57,12 +59,14 @@ def detectors_for(files: Sequence[Path], folder: Path | None) -> list[Path]:
         return [detector_at(folder)]
     if sounds == len(files):
         return [detector_at(None, "audio")]
-    if not default_detector("audio").is_dir():
+    try:
+        hears = detector_at(None, "audio")
+    except DetectorFileError:
         return [detector_at(None)]
     try:
-        return [detector_at(None), default_detector("audio")]
+        return [detector_at(None), hears]
     except DetectorFileError:
-        return [default_detector("audio")]
+        return [hears]
 
 
 def detector_at(folder: Path | None, medium: str = "image") -> Path:
@@ -80,8 +84,8 @@ def detector_at(folder: Path | None, medium: str = "image") -> Path:
         if not folder.is_dir():
             raise UsageError(f"There is no detector folder at {folder}.")
         return folder
-    if medium == "image" and champion_detector().is_dir():
-        return champion_detector()
+    if champion_detector(medium).is_dir():
+        return champion_detector(medium)
     folder = default_detector(medium)
     if not folder.is_dir() and medium == "audio":
         raise DetectorFileError(
@@ -94,6 +98,15 @@ def detector_at(folder: Path | None, medium: str = "image") -> Path:
             "`deepward train`, or name one with --detector."
         )
     return folder
+
+
+def learned_by(medium: str) -> frozenset[str]:
+    """Domains that the usual detector of a medium has learned; none where there is no detector."""
+    try:
+        card = json.loads((detector_at(None, medium) / "detector.json").read_text("utf-8"))
+        return frozenset(card["lineage"]["domains"])
+    except (DetectorFileError, OSError, ValueError, KeyError, TypeError):
+        return frozenset()
 
 
 def root_at(folder: Path | None) -> Path:

@@ -11,6 +11,7 @@ from deepward.commands.evaluate import evaluated
 from deepward.commands.options import DomainNames, DomainsOption, JsonFlag, root_at
 from deepward.errors import DetectorFileError, UsageError, WorkError
 from deepward.home import champion_detector, descriptions_file, home
+from deepward.media import MEDIA
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector
@@ -29,7 +30,7 @@ def release(
             "--detector",
             metavar="DIR",
             help="The challenger; by default the newest stage, else what meta-training made, else "
-            "the baseline.",
+            "the baseline; of pictures where there is one.",
         ),
     ] = None,
     domains: DomainsOption = None,
@@ -59,14 +60,16 @@ def release(
     from deepward.files import canonical_json, sha256_bytes
     from deepward.release import Releases, judge_challenger
 
-    releases = Releases(home())
-    releases.mend()
     store = Descriptions(descriptions_file())
     challenger = load_detector(place, descriptions=store)
+    medium = challenger.medium
+    releases = Releases(home(), medium)
+    releases.mend()
     now = releases.champion()
-    champion = load_detector(champion_detector(), descriptions=store) if now else None
+    champion = load_detector(champion_detector(medium), descriptions=store) if now else None
     with shown_progress() as progress:
         manifests = [scan(folder, progress, root) for folder in folders]
+        manifests = [manifest for manifest in manifests if manifest.medium == medium]
         found = _measured(challenger, manifests, progress, place.name)
         before = _measured(champion, manifests, progress, "champion") if champion else []
     decision = judge_challenger(
@@ -100,12 +103,15 @@ def rollback(
         int | None, typer.Argument(metavar="[VERSION]", help="By default the one before.")
     ] = None,
     why: Annotated[str, typer.Option("--why", help="Kept in the history.")] = "",
+    sounds: Annotated[
+        bool, typer.Option("--sounds", help="Of the detector of sounds, not of pictures.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Make an earlier version champion again."""
     from deepward.release import Releases
 
-    made = Releases(home()).rollback(version, why.strip())
+    made = Releases(home(), "audio" if sounds else "image").rollback(version, why.strip())
     if as_json:
         print_json(made.as_dict())
     else:
@@ -113,10 +119,10 @@ def rollback(
 
 
 def history(as_json: JsonFlag = False) -> None:
-    """Say what became of each challenger, and why."""
+    """Say what became of each challenger, and why: of pictures, then of sounds."""
     from deepward.release import Releases
 
-    entries = Releases(home()).entries()
+    entries = [entry for medium in MEDIA for entry in Releases(home(), medium).entries()]
     if as_json:
         for entry in entries:
             print_json(entry.as_dict())
@@ -141,7 +147,7 @@ def _challenger(detector: Path | None) -> Path:
         return detector
     from deepward.release import challengers
 
-    if found := challengers(home()):
+    if found := [place for medium in MEDIA for place in challengers(home(), medium)]:
         return found[0]
     raise DetectorFileError(
         f"No detector has been trained yet below {home()}: run `make demo` or `deepward train`, or "

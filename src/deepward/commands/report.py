@@ -18,8 +18,10 @@ from deepward.commands.options import (
     detector_at,
     root_at,
 )
+from deepward.domains.layout import medium_at
 from deepward.errors import EvaluationError, UsageError, WorkError
 from deepward.home import descriptions_file, home, report_file
+from deepward.media import MEDIA
 from deepward.release.champion import contenders
 
 if TYPE_CHECKING:
@@ -70,10 +72,12 @@ def _build(
 ) -> None:
     root = root_at(domains)
     folders = domain_folders(root, names)
-    standing = contenders(home())
-    chosen = [detector_at(each) for each in detectors] if detectors else list(standing.values())
-    sources = _by_name(chosen or [detector_at(None)])
-    roles = {folder.resolve(): role for role, folder in standing.items()}
+    there = {medium_at(folder) for folder in folders}
+    medium = next(each for each in MEDIA if each in there)
+    standing = {each: contenders(home(), each) for each in MEDIA}
+    chosen = [detector_at(each) for each in detectors or ()] or list(standing[medium].values())
+    sources = _by_name(chosen or [detector_at(None, medium)])
+    roles = {place.resolve(): role for each in standing.values() for role, place in each.items()}
 
     from deepward.domains import audit_domain
     from deepward.evaluation import ReportData, build_report
@@ -91,13 +95,18 @@ def _build(
         found = pictures.get(path)
         return None if found is None else found[0].pixels[found[1]]
 
+    media = {each.facts["medium"] for each in measured}
+    if len(media) > 1:
+        raise UsageError("A report is about detectors of one medium: name those of one alone.")
+    shown = [manifest for manifest in manifests if manifest.medium in media]
     page = build_report(
         ReportData(
             measured,
-            audits={manifest.domain: asdict(audit_domain(manifest)) for manifest in manifests},
-            counts={manifest.domain: manifest.counts() for manifest in manifests},
+            audits={each.domain: asdict(audit_domain(each)) for each in shown},
+            counts={each.domain: each.counts() for each in shown},
             pixels=pixels,
             date=date.today().isoformat(),
+            medium=media.pop(),
         )
     )
     with atomic_file(place) as partial:
@@ -138,9 +147,10 @@ def _measure(
         results.append(found)
         pictures |= {path: (data, i) for i, path in enumerate(data.paths)}
     if not results:
-        raise EvaluationError("None of the domains has pictures to test on.")
+        raise EvaluationError(f"None of the domains has files to test {name} on.")
     facts = {
         "content_hash": loaded.content_hash,
+        "medium": loaded.medium,
         "config": asdict(loaded.config),
         "decision": asdict(loaded.decision),
         "lineage": loaded.lineage,

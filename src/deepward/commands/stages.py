@@ -13,18 +13,21 @@ if TYPE_CHECKING:
 __all__ = ["ledger_of"]
 
 
-def ledger_of(detector: Path | None, progress: "Progress") -> "tuple[Chain, Workshop] | None":
+def ledger_of(
+    detector: Path | None, medium: str, progress: "Progress"
+) -> "tuple[Chain, Workshop] | None":
     """The chain that a detector is the newest stage of; None where it is not in the ledger.
 
     Args:
         detector: its folder; None: the one that is used by default.
+        medium: that it judges.
         progress: told of what is done with the chain.
     """
     from deepward.learning.continual.ledger import Ledger
 
-    ledger, place = Ledger(stages_folder()), home() / "detectors"
-    head = ledger.head()
-    if head is None or (place / head.detector).resolve() != detector_at(detector).resolve():
+    ledger, place = Ledger(stages_folder(medium)), home() / "detectors"
+    head, asked = ledger.head(), detector_at(detector, medium)
+    if head is None or (place / head.detector).resolve() != asked.resolve():
         return None
     from deepward.detectors import Descriptions
     from deepward.learning.continual.chain import STANDS_ON, Chain, Workshop

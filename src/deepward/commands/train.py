@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deepward.commands.console import out, print_json, print_table, say, shown_progress
-from deepward.commands.datasets import domain_folders, images, scan
+from deepward.commands.datasets import domain_folders, images, of_one_medium, scan
 from deepward.commands.options import DomainNames, DomainsOption, JsonFlag, root_at
 from deepward.errors import DomainError, UsageError
 from deepward.home import checkpoints_folder, default_detector, descriptions_file
@@ -140,14 +140,9 @@ def refuse_to_lose(target: Path, force: bool) -> None:
 
 def trainable_manifests(manifests: Sequence["Manifest"], named: bool) -> list["Manifest"]:
     """Those that can be learned from: with both labels, unless they were named."""
-    from deepward.media import NOUNS
-
     kept = []
-    if not named and len({manifest.medium for manifest in manifests}) > 1:
-        for manifest in (each for each in manifests if each.medium != "image"):
-            noun = NOUNS[manifest.medium]
-            say(f"{manifest.domain} is not trained on: it holds {noun}s; name it with --domain.")
-        manifests = [manifest for manifest in manifests if manifest.medium == "image"]
+    if not named:
+        manifests = of_one_medium(manifests, "is not trained on")
     for manifest in manifests:
         missing = _missing(manifest)
         if named or not missing:

@@ -7,6 +7,7 @@ from deepward.detectors.config import (
     MEMBERS,
     DetectorConfig,
     find_recipe,
+    recipe_for,
     with_reversal,
 )
 from deepward.detectors.decision import Decision, Finding, decide
@@ -52,6 +53,7 @@ __all__ = [
     "find_recipe",
     "fit_familiarity",
     "load_detector",
+    "recipe_for",
     "save_detector",
     "shared_rows",
     "with_reversal",

@@ -26,6 +26,7 @@ __all__ = [
     "DetectorConfig",
     "find_recipe",
     "member_config",
+    "recipe_for",
     "with_reversal",
 ]
 
@@ -342,6 +343,15 @@ def find_recipe(name: str, medium: str | None = None) -> DetectorConfig:
             f"{NOUNS[medium]}s: choose among {', '.join(fitting)}."
         )
     return found
+
+
+def recipe_for(name: str, medium: str) -> str:
+    """A recipe's name where it is for a medium, else "default": the usual one of the medium.
+
+    Raises:
+        UsageError: there is no recipe of that name.
+    """
+    return "default" if _find(name).medium != medium else name
 
 
 def _find(name: str) -> DetectorConfig:

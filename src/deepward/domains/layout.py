@@ -26,10 +26,10 @@ __all__ = [
     "ListedFile",
     "find_domains",
     "has_declared_splits",
-    "holds_sounds",
     "is_domain",
     "list_files",
     "list_pictures",
+    "medium_at",
     "medium_of_files",
     "of_one_medium",
     "other_folders",
@@ -183,12 +183,12 @@ def medium_of_files(files: Sequence[ListedFile]) -> str:
     return "audio" if counts["audio"] > counts["image"] else "image"
 
 
-def holds_sounds(folder: Path) -> bool:
-    """Says whether a domain's files are sounds, as far as its own folder tells by their names."""
+def medium_at(folder: Path) -> str:
+    """The medium of a domain's files, as far as their names tell; pictures where it is none."""
     try:
-        return medium_of_files(list_files(folder, [folder.parent])) == "audio"
+        return medium_of_files(list_files(folder, [folder.parent]))
     except DomainError:
-        return False
+        return "image"
 
 
 def of_one_medium(files: Sequence[ListedFile], medium: str) -> list[ListedFile]:

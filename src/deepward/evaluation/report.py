@@ -92,6 +92,7 @@ class ReportData:
         lineage: of the artefacts; what the detectors say of themselves where it is None.
         pixels: finds a picture by its path in `scores`; None leaves pictures out.
         date: day of the report, in words; the report itself never looks at the clock.
+        medium: that the detectors judge.
         title: heading of the page.
     """
 
@@ -107,6 +108,7 @@ class ReportData:
     lineage: Lineage | None = None
     pixels: Finder | None = None
     date: str = ""
+    medium: str = "image"
     title: str = "Detector evaluation"
 
 

@@ -4,7 +4,8 @@
     releases/versions/<n>/         the detector of version n, as it was released
     detectors/champion/            the detector that judges where none is named
 
-An entry is the truth; the folder of the champion follows from the last release. A kill between the
+Each medium has its own, named as `deepward.home.of_medium` says. An entry is the truth; the folder
+of the champion follows from the last release. A kill between the
 two is mended when the releases are next opened.
 """
 
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from deepward.errors import UsageError, WorkError
 from deepward.files import atomic_folder, locked, printable, write_json
-from deepward.home import DEFAULT_DETECTOR
+from deepward.home import DEFAULT_DETECTOR, of_medium
 from deepward.learning.continual.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -74,27 +75,28 @@ class Release:
         return cls(**{**values, **{name: tuple(values[name]) for name in ("reasons", "checks")}})
 
 
-def challengers(home: Path) -> list[Path]:
-    """Detectors that may challenge the champion, the most advanced first.
+def challengers(home: Path, medium: str = "image") -> list[Path]:
+    """Detectors that may challenge the champion of a medium, the most advanced first.
 
     The newest stage, what meta-training made, the baseline: those that are there.
     """
-    head = Ledger(Path(home) / "stages").head()
-    names = [*([head.detector] if head else []), "meta", DEFAULT_DETECTOR]
+    head = Ledger(Path(home) / of_medium("stages", medium)).head()
+    names = [of_medium(name, medium) for name in ("meta", DEFAULT_DETECTOR)]
+    names = [*([head.detector] if head else []), *names]
     places = [Path(home) / "detectors" / name for name in names]
     return [place for place in places if (place / "detector.json").is_file()]
 
 
-def contenders(home: Path) -> dict[str, Path]:
+def contenders(home: Path, medium: str = "image") -> dict[str, Path]:
     """Who stands for election: role -> folder of the detector, the one in use first.
 
     "champion", or "baseline" where there is none, and "challenger": the newest stage, unless it is
     the champion itself. What is not there is left out.
     """
-    folder, releases = Path(home) / "detectors", Releases(home)
-    now = releases.champion()
-    found = {"champion": releases.place(now)} if now else {"baseline": folder / DEFAULT_DETECTOR}
-    head = Ledger(Path(home) / "stages").head()
+    folder, releases = Path(home) / "detectors", Releases(home, medium)
+    now, baseline = releases.champion(), folder / of_medium(DEFAULT_DETECTOR, medium)
+    found = {"champion": releases.place(now)} if now else {"baseline": baseline}
+    head = Ledger(Path(home) / of_medium("stages", medium)).head()
     if head is not None and (now is None or head.content_hash != now.content_hash):
         found["challenger"] = folder / head.detector
     return {role: place for role, place in found.items() if (place / "detector.json").is_file()}
@@ -105,11 +107,12 @@ class Releases:
 
     Args:
         home: `DEEPWARD_HOME`.
+        medium: of the detectors that are decided about.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.folder = Path(home) / "releases"
-        self.champion_folder = Path(home) / "detectors" / "champion"
+    def __init__(self, home: Path, medium: str = "image") -> None:
+        self.folder = Path(home) / of_medium("releases", medium)
+        self.champion_folder = Path(home) / "detectors" / of_medium("champion", medium)
 
     def entries(self) -> list[Release]:
         """Every decision, in order.

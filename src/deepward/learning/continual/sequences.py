@@ -37,6 +37,11 @@ class Sequenced:
         """All domains, stage after stage."""
         return tuple(name for group in self.groups for name in group)
 
+    def only(self, names: Container[str]) -> "Sequenced":
+        """The same order of some of the domains."""
+        kept = (tuple(name for name in group if name in names) for group in self.groups)
+        return replace(self, groups=tuple(group for group in kept if group))
+
 
 def read_sequence(words: str, there: Sequence[str]) -> Sequenced:
     """Stages out of "a,b+c", the name of a shipped sequence, or a file.

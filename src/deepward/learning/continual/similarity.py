@@ -1,6 +1,6 @@
 """How alike domains are: what one teaches about another, and where their fakes lie.
 
-A small probe: some training pictures of each domain, described by fixed statistics of residuals.
+A small probe: some training samples of each domain, described by fixed statistics of residuals.
 Two things are measured and averaged: zero-shot transfer (a ridge fitted on one domain ranks the
 pictures of another) and whether the step from real to fake points the same way.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Similarity", "measure_similarity"]
 
-STATISTICS = ("cooccurrence", "spectrum")
+STATISTICS = {"image": ("cooccurrence", "spectrum"), "audio": ("sound_cooccurrence",)}
 FEWEST = 4  # pictures of each class, below which nothing is measured
 _RIDGE = 10.0
 
@@ -120,9 +120,9 @@ def measure_similarity(
     sets: "Mapping[str, ImageSet]",
     descriptions: "Descriptions",
     *,
+    medium: str = "image",
     pictures: int = 60,
     seed: int = 0,
-    statistics: Sequence[str] = STATISTICS,
     progress: Progress = no_progress,
 ) -> Similarity:
     """Measures how alike domains are.
@@ -130,14 +130,14 @@ def measure_similarity(
     Args:
         sets: domain -> training pictures.
         descriptions: what pictures were described as before.
+        medium: that they are of.
         pictures: of each class that are looked at, drawn by `seed`.
         seed: of the draw.
-        statistics: names of what describes them.
         progress: told of each domain.
     """
     from deepward.detectors.statistics import build_statistic
 
-    built = [build_statistic(name) for name in statistics]
+    built = [build_statistic(name) for name in STATISTICS[medium]]
     rows, labels = {}, {}
     for done, (name, data) in enumerate(sets.items()):
         progress(Advance("similarity of domains", done, len(sets), "domain", name))
