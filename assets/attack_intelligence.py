@@ -25,9 +25,15 @@ CODE = code_version("deepward.agents.brief", "deepward.agents.backends.table")
 
 
 class BriefConfig(dg.Config):
-    """What the agents are asked; `{technique}` in the words stands for the partition."""
+    """What the agents are asked.
 
-    words: str = "Write {prompts} few-shot prompts to create novel image deepfakes by {technique}"
+    In the words `{technique}` stands for the partition, `{medium}` for what its fakes are: "image"
+    or, where the technique or the note about it says that they are heard, "audio".
+    """
+
+    words: str = (
+        "Write {prompts} few-shot prompts to create novel {medium} deepfakes by {technique}"
+    )
     prompts: int = 15
     regions: list[str] = Field(default_factory=list)
     seed: int = 0
@@ -70,12 +76,16 @@ def attack_intelligence(
     agents: Agents,
     reporting: Reporting,
 ) -> Iterator[dg.MaterializeResult]:
+    from deepward.inbox import Inbox
     from deepward.knowledge.base import open_searcher
     from deepward.techniques.specs import Brief
+    from deepward.techniques.taxonomy import load_taxonomy
 
     technique = context.partition_key
+    medium = load_taxonomy().medium_of(technique, Inbox(store.folder).text_of(technique))
+    asked = {"technique": technique, "prompts": config.prompts, "medium": medium}
     brief = Brief(
-        words=config.words.format(technique=technique, prompts=config.prompts),
+        words=config.words.format(**asked),
         technique=technique,
         prompts=config.prompts,
         regions=tuple(config.regions),

@@ -15,6 +15,7 @@ from assets.partitions import domain_partitions, technique_partitions
 from deepward.errors import DomainError
 from deepward.files import sha256_file
 from deepward.home import linked_folders
+from deepward.media import NOUNS
 from deepward.progress import Progress
 from deepward.steps import Step
 from deepward.versions import code_version
@@ -32,9 +33,10 @@ PREFIX = "fewshot_"
 class FewshotConfig(dg.Config):
     """What a few-shot set is made of.
 
-    `base_domain` is the domain whose real pictures are changed; "" takes the first, by name, that
-    is no few-shot set itself. `register_domain` links the set into the folder of domains, so that
-    it is audited and measured like any other. The rest is as in `SynthesisConfig`.
+    `base_domain` is the domain whose reals are changed; "" takes the first of the technique's
+    medium, by name, that is no few-shot set itself. `register_domain` links the set into the
+    folder of domains, so that it is audited and measured like any other. The rest is as in
+    `SynthesisConfig`.
     """
 
     base_domain: str = ""
@@ -64,8 +66,9 @@ class FewshotConfig(dg.Config):
     check_specs=FEWSHOT_CHECKS,
     description="Labelled fakes of one technique and their untouched originals: the regions that "
     "the prompts name are located, segmented and changed; outside the mask the originals stay "
-    "pixel for pixel, and both leave through the same encoder. With masks, provenance, and the "
-    "reasons for what was rejected. It is a domain that every other step takes.",
+    "pixel for pixel, and both leave through the same encoder. Of a voice technique: recordings "
+    "and copies of them that a signal model speaks. With masks, provenance, and the reasons for "
+    "what was rejected. It is a domain that every other step takes.",
 )
 def fewshot_dataset(
     context: dg.AssetExecutionContext,
@@ -74,15 +77,18 @@ def fewshot_dataset(
     domains: DomainFolders,
     reporting: Reporting,
 ) -> dg.MaterializeResult:
+    from deepward.synthesis.prompts import medium_of_specs, read_prompts
+
     technique = context.partition_key
     prompts = store.path(brief_folder(technique)) / "prompts.json"
     if not prompts.is_file():
         raise dg.Failure(
             f"There are no prompts for {technique}: materialize prompt_set for it first."
         )
-    base = base_domain(context.instance, domains, config.base_domain)
+    medium = medium_of_specs(read_prompts(prompts).specs)
+    base = base_domain(context.instance, domains, config.base_domain, medium)
     manifest = _scan(store, base)
-    settings = _settings(config)
+    settings = _settings(config, manifest.medium)
     with reporting.show(context.log.info) as progress:
         kept = store.ensure(
             f"fewshot/{PREFIX}{technique}",
@@ -111,31 +117,35 @@ def fewshot_dataset(
     return single_result(made, fewshot_checks(kept.card.summary, _audit(store, kept.path)))
 
 
-def base_domain(instance: dg.DagsterInstance, domains: DomainFolders, name: str) -> Path:
-    """The folder whose real pictures are changed.
+def base_domain(
+    instance: dg.DagsterInstance, domains: DomainFolders, name: str, medium: str = "image"
+) -> Path:
+    """The folder whose reals are changed: the one named, or the first of a medium.
 
     Raises:
         DomainError: there is none.
     """
+    from deepward.domains.layout import medium_at
+
     if name:
         return domains.path(name)
     registered = domains.present(instance.get_dynamic_partitions(str(domain_partitions.name)))
     for candidate in sorted(registered):
-        if not candidate.startswith(PREFIX):
+        if not candidate.startswith(PREFIX) and medium_at(domains.path(candidate)) == medium:
             return domains.path(candidate)
+    hint = ", or run `make demo`, which draws some" if medium == "image" else ""
     raise DomainError(
-        f"There is no domain with real pictures in {domains.folder}. Put one there, or run "
-        "`make demo`, which draws some."
+        f"There is no domain with real {NOUNS[medium]}s in {domains.folder}. Put one there{hint}."
     )
 
 
-def _settings(config: FewshotConfig) -> "SynthesisConfig":
-    from deepward.synthesis.config import SynthesisConfig, check_config
+def _settings(config: FewshotConfig, medium: str) -> "SynthesisConfig":
+    from deepward.synthesis.config import SynthesisConfig, check_config, of_bases
 
     shared = {field.name for field in fields(SynthesisConfig)} & set(type(config).model_fields)
     settings = SynthesisConfig(max=config.fakes, **{n: getattr(config, n) for n in shared})
     check_config(settings)
-    return settings
+    return of_bases(settings, medium)
 
 
 def _make(

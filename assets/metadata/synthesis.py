@@ -20,13 +20,13 @@ def fewshot_metadata(folder: Path, summary: dict[str, Any], base: Path) -> dict[
         "asked_techniques": table(["technique", "fakes"], summary["asked_techniques"].items()),
         "asked_operations": table(["operation", "fakes"], summary["asked_operations"].items()),
         "splits": table(["split", "fakes"], summary["splits"].items()),
-        "montage": dg.MetadataValue.path(str(folder / "montage.png")),
     }
     if summary["stand_ins"]:
         shown["stood_in"] = "\n".join(summary["stand_ins"])
     if summary["reasons"]:
         shown["rejected_because"] = table(["reason", "samples"], summary["reasons"].items())
     if (folder / "montage.png").is_file():
+        shown["montage"] = dg.MetadataValue.path(str(folder / "montage.png"))
         shown["figure_montage"] = picture(
             _small(folder / "montage.png"), "original, mask, fake, difference"
         )

@@ -172,6 +172,11 @@ class Inbox:
         """The note that brought a domain, if one did."""
         return next((a for a in self.answers() if a.domain and a.domain == domain), None)
 
+    def text_of(self, slug: str) -> str:
+        """What the note about a technique says that was taken; "" without any."""
+        note = self.taken_folder / slug / NOTE
+        return read_note(note).text if note.is_file() else ""
+
     def known_as(self, note: Note, known: Sequence[str]) -> str:
         """The slug under which a note's technique is known already, or "".
 
@@ -194,8 +199,7 @@ class Inbox:
                 continue
             if note.names & set(answer.names):
                 return answer.slug
-            other = self.taken_folder / answer.slug / NOTE
-            theirs = set(read_note(other).text.casefold().split()) if other.is_file() else set()
+            theirs = set(self.text_of(answer.slug).casefold().split())
             if len(words) >= 8 and len(words & theirs) >= _ALIKE * len(words | theirs):
                 return answer.slug
         return ""

@@ -28,6 +28,7 @@ __all__ = [
     "is_manipulated",
     "lengthen",
     "source_type_of",
+    "source_type_url",
     "stated_source_type",
     "xmp_packet",
 ]
@@ -46,6 +47,11 @@ _MANIPULATED = frozenset(
 _VOCABULARY = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _STATED = re.compile(rb"cv\.iptc\.org/newscodes/digitalsourcetype/([A-Za-z]{3,60})")
 _SUBSAMPLING = "4:2:0"
+
+
+def source_type_url(source_type: str) -> str:
+    """The address that names a digital source type in every kind of mark."""
+    return f"{_VOCABULARY}{source_type}"
 
 
 def source_type_of(*, by_model: bool, is_whole: bool, elements: Iterable[str]) -> str:

@@ -1,11 +1,19 @@
 """Settings of synthesis, and which engine carries out which operation."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deepward.errors import SynthesisError
+from deepward.media import NOUNS
 
-__all__ = ["CARRIED_OUT_BY", "SynthesisConfig", "check_config", "engine_for", "stand_in_for"]
+__all__ = [
+    "CARRIED_OUT_BY",
+    "SynthesisConfig",
+    "check_config",
+    "engine_for",
+    "of_bases",
+    "stand_in_for",
+]
 
 # Without an inpainting model, a region is made anew by the encoder-decoder: it leaves the
 # up-sampling traces that the decoder of a diffusion model leaves too.
@@ -17,7 +25,14 @@ CARRIED_OUT_BY: dict[str, str] = {
     "retouch": "retouch",
     "inpaint": "resynthesize",
 }
+# Of voices: words are kept and spoken anew by a signal model.
+_VOICED_BY: dict[str, str] = {
+    **dict.fromkeys(CARRIED_OUT_BY, "griffin-lim"),
+    "splice": "source-filter",
+}
 _DONE = {
+    "griffin-lim": "copied whole, through mel bands and back",
+    "source-filter": "copied whole, by a source and a filter",
     "self_blend": "blended with themselves",
     "swap": "swapped",
     "resynthesize": "resynthesized",
@@ -32,6 +47,7 @@ class SynthesisConfig:
     """How a few-shot set is made. Paths are text, so that a config is plain JSON.
 
     Attributes:
+        medium: of the bases, "image" or "audio"; `synthesize` sets it.
         engine: makes all fakes; None lets the operation of each edit spec decide.
         max: fakes wanted; None makes one of every base picture (or spec, if there are more).
         seed: of the order of the bases and of every engine.
@@ -47,6 +63,7 @@ class SynthesisConfig:
         batch_size: pictures that a model takes at a time.
     """
 
+    medium: str = "image"
     engine: str | None = None
     max: int | None = None
     seed: int = 0
@@ -80,9 +97,28 @@ def engine_for(operation: str, config: SynthesisConfig) -> str:
     """The name of the engine that carries out `operation` in this configuration."""
     if config.engine is not None:
         return config.engine
+    if config.medium == "audio":
+        return _VOICED_BY[operation]
     if operation == "inpaint" and config.inpainting is not None:
         return "inpaint"
     return CARRIED_OUT_BY[operation]
+
+
+def of_bases(config: SynthesisConfig, medium: str) -> SynthesisConfig:
+    """The configuration for bases of a medium.
+
+    Raises:
+        SynthesisError: its one engine makes nothing of that medium.
+    """
+    of_voices = set(_VOICED_BY.values())
+    named = config.engine
+    if named is not None and (named in of_voices) != (medium == "audio"):
+        fitting = of_voices if medium == "audio" else set(_DONE) - of_voices
+        raise SynthesisError(
+            f"The engine {named!r} makes nothing of {NOUNS[medium]}s; there are: "
+            f"{', '.join(sorted(fitting))}."
+        )
+    return replace(config, medium=medium)
 
 
 def stand_in_for(operation: str, config: SynthesisConfig) -> str | None:
@@ -91,9 +127,11 @@ def stand_in_for(operation: str, config: SynthesisConfig) -> str | None:
     if engine == operation:
         return None
     why = "no inpainting weights"
+    if config.medium == "audio":
+        why = f"{operation} was asked for, voices are copied"
     if config.engine is not None:
         why = f"{operation} was asked for, {engine} was set for all"
-    return f"{why}; regions were {_DONE[engine]}"
+    return f"{why}; {'regions' if config.medium == 'image' else 'they'} were {_DONE[engine]}"
 
 
 def check_config(config: SynthesisConfig) -> None:

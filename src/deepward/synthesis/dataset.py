@@ -1,5 +1,7 @@
 """From edit specs and real pictures to a few-shot set: a domain folder with everything beside it.
 
+Of voices likewise, as `.wav`, without masks and montage.
+
     <out>/{train,val,test}/0_real/<base>.jpg             untouched originals
     <out>/{train,val,test}/1_fake/<engine>/<base>_<spec>.jpg
     <out>/masks/<split>/<engine>/<base>_<spec>.png       white where the fake was changed
@@ -27,7 +29,7 @@ from deepward.files import write_json
 from deepward.intake.pool import Failure, available_cores, run_tasks
 from deepward.progress import Advance, Progress, no_progress
 from deepward.synthesis.bases import Base, find_bases, in_order, open_base, place_of
-from deepward.synthesis.config import SynthesisConfig, check_config
+from deepward.synthesis.config import SynthesisConfig, check_config, of_bases
 from deepward.synthesis.interfaces import Rejected
 from deepward.synthesis.montage import write_montage
 from deepward.synthesis.pipeline import forget_parts, give_up, make_chunk
@@ -74,7 +76,7 @@ def synthesize(
     Args:
         prompts: edit specs; their ids differ.
         bases: a domain (its reals are taken) or its manifest, a folder of pictures, a picture, or
-            several of them.
+            several of them; of sounds, manifests.
         out: the folder to make; nothing outside it is written.
         config: all settings; None for the defaults, which need no weights.
         refused: entries of the prompts' file that were no edit specs; they get rows of their own.
@@ -87,12 +89,16 @@ def synthesize(
     """
     begun = time.time()
     config = config or SynthesisConfig()
+    places = [bases] if isinstance(bases, Path | Manifest) else list(bases)
+    media = {place.medium for place in places if isinstance(place, Manifest)} or {"image"}
+    if len(media) > 1:
+        raise SynthesisError("The bases are pictures and sounds: make a set of each.")
+    config = of_bases(config, media.pop())
     checked = check_specs(list(prompts))
     if not checked.specs:
         raise SynthesisError("There is no edit spec, so there is nothing to make.")
     refused = [*refused, *checked.refused]
     check_config(config)
-    places = [bases] if isinstance(bases, Path | Manifest) else list(bases)
     refuse_foreign(out, [place_of(place) for place in places])
     listed = in_order(find_bases(places, workers=workers, progress=progress), config.seed)
     out = out.absolute()
@@ -193,7 +199,8 @@ def _describe(
     prune(work, rows)
     even_out(work, rows)
     write_tables(work, rows, refused, config)
-    write_montage(work, [row for row in rows if row["status"] == "made"])
+    if config.medium == "image":
+        write_montage(work, [row for row in rows if row["status"] == "made"])
     contents = {row["base"]: row["base_sha256"] for row in rows if row["base_sha256"]}
     spent: dict[str, list[float]] = {}
     for chunk in chunks:

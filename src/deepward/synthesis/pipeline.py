@@ -78,6 +78,10 @@ def give_up(task: dict[str, Any], reason: str) -> dict[str, Any]:
 def _make_chunk(task: dict[str, Any]) -> dict[str, Any]:
     cv2.setNumThreads(1)
     config = SynthesisConfig(**task["config"])
+    if config.medium == "audio":
+        from deepward.synthesis.voices import make_voices
+
+        return _write(task, *make_voices(task, config))
     parts = _parts(canonical_json(task["config"]), canonical_json(task["engines"]), task["learned"])
     bases: dict[int, OpenedBase] = {}
     refusals: dict[int, Rejected] = {}

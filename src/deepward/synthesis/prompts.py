@@ -11,7 +11,14 @@ from pydantic import ValidationError
 from deepward.errors import SynthesisError
 from deepward.techniques.specs import EditSpec
 
-__all__ = ["MAXIMUM_BYTES", "Prompts", "RefusedSpec", "check_specs", "read_prompts"]
+__all__ = [
+    "MAXIMUM_BYTES",
+    "Prompts",
+    "RefusedSpec",
+    "check_specs",
+    "medium_of_specs",
+    "read_prompts",
+]
 
 MAXIMUM_BYTES = 64 * 2**20
 
@@ -64,6 +71,15 @@ def read_prompts(path: Path) -> Prompts:
         told = " ".join(refused.message for refused in prompts.refused[:3])
         raise SynthesisError(f"{path} holds no usable edit spec. {told or 'The list is empty.'}")
     return prompts
+
+
+def medium_of_specs(specs: Sequence[EditSpec]) -> str:
+    """The medium of what most edit specs change, as the taxonomy knows their regions."""
+    from deepward.techniques.taxonomy import load_taxonomy
+
+    taxonomy = load_taxonomy()
+    heard = sum(taxonomy.region(spec.region).audio for spec in specs)
+    return "audio" if 2 * heard > len(specs) else "image"
 
 
 def check_specs(entries: Sequence[Any]) -> Prompts:

@@ -115,6 +115,17 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def _finding(config: SynthesisConfig) -> dict[str, str]:
+    """What found the regions; in voices nothing is looked for."""
+    if config.medium == "audio":
+        return {}
+    return {
+        "locator": config.locator,
+        "segmenter": config.segmenter,
+        "mask_mode": "inverted" if config.inverted else "normal",
+    }
+
+
 def _whole(row: dict[str, Any], config: SynthesisConfig) -> dict[str, Any]:
     spec = {_COLUMNS.get(name, name): value for name, value in row["spec"].items()}
     role = None
@@ -125,7 +136,5 @@ def _whole(row: dict[str, Any], config: SynthesisConfig) -> dict[str, Any]:
         **{name: value for name, value in row.items() if name != "spec"},
         "role": role,
         "message": escape_path(row["message"]) if "message" in row else None,
-        "locator": config.locator,
-        "segmenter": config.segmenter,
-        "mask_mode": "inverted" if config.inverted else "normal",
+        **_finding(config),
     }

@@ -55,14 +55,22 @@ class Taxonomy:
         """Whether a slug is an entry, or another name of one."""
         return slug in self.techniques or slug in self.aliases
 
-    def resolve(self, slug: str) -> Technique:
-        """The technique that a slug stands for, under that slug."""
+    def resolve(self, slug: str, modality: Modality | None = None) -> Technique:
+        """The technique that a slug stands for, under that slug.
+
+        One without a known word is of pictures, unless `modality` says that it is heard.
+        """
         words = _words(slug)
         known = self.techniques.get(slug) or self.techniques.get(self.aliases.get(slug, ""))
         found = known or self._nearest(words.split())
         if found is not None:
             name = found.name if known else _capital(words)
             return replace(found, slug=slug, name=name, terms=(words, *found.terms))
+        if modality == "audio":
+            voice = self.techniques[_OPEN["audio"][0]]
+            return replace(
+                voice, slug=slug, like="", kinds=(), name=_capital(words), terms=(words,)
+            )
         return Technique(
             slug=slug,
             like="",
@@ -85,7 +93,7 @@ class Taxonomy:
             available: slugs that the sources name; a family counts with all its kinds.
         """
         if brief.technique:
-            return (self.resolve(brief.technique),)
+            return (self.resolve(brief.technique, self.wanted(brief)),)
         named = self._named(brief.words)
         if named:
             return named
@@ -101,6 +109,20 @@ class Taxonomy:
         """The one modality that the words of a brief name; None when none or several."""
         found = [name for name, words in _MODALITY.items() if words.search(brief.words)]
         return found[0] if len(found) == 1 else None
+
+    def medium_of(self, slug: str, text: str = "") -> Modality:
+        """What the fakes of a technique are: "audio" where they are heard, else "image".
+
+        Args:
+            slug: of the technique.
+            text: what is known of one that has no known word: the words in it are counted.
+        """
+        words = _words(slug)
+        known = self.techniques.get(self.aliases.get(slug, slug)) or self._nearest(words.split())
+        if known is not None:
+            return "audio" if known.modality == "audio" else "image"
+        heard, seen = (len(_MODALITY[name].findall(text)) for name in ("audio", "image"))
+        return "audio" if heard > seen else "image"
 
     def others(self, technique: Technique) -> tuple[Technique, ...]:
         """Techniques that are neither this one nor a kind of it, nor what it is a kind of."""

@@ -83,7 +83,7 @@ def _plans(inputs: PromptInputs, taxonomy: Taxonomy, scenes: _Scenes) -> list[_P
     plans = []
     for number in range(count):
         pattern, turn = patterns[number % len(patterns)], number // len(patterns)
-        technique = taxonomy.resolve(pattern.technique)
+        technique = taxonomy.resolve(pattern.technique, pattern.modality)
         kind = taxonomy.region(pattern.region).kind
         operations = technique.operations_on(kind)
         operation = operations[turn % len(operations)]
