@@ -281,6 +281,7 @@ def _summary(measured: Measured, manifests: "Sequence[Manifest]") -> dict[str, A
         continual_checkpoints,
         meta_trained_detector,
         fewshot_dataset,
+        "teaching_table",
         "released_detector",
     ],
     group_name=GROUP,

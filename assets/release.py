@@ -14,6 +14,7 @@ from assets.learning import baseline_detector
 from assets.metadata.release import release_metadata
 from assets.outcomes import Outcome, media_result
 from assets.synthesis import PREFIX
+from assets.teaching import TeachingTableConfig, make_table
 from deepward.errors import DetectorFileError
 from deepward.inbox import Answer, Inbox
 from deepward.media import MEDIA
@@ -29,12 +30,18 @@ if TYPE_CHECKING:
 
     from deepward.domains import Manifest
     from deepward.evaluation import DomainMetrics
+    from deepward.release import Evidence
 
-CODE = code_version("deepward.release.judge_challenger")
+CODE = code_version(
+    "deepward.release.judge_challenger",
+    "deepward.release.evidence",
+    "deepward.release.degraded",
+    "deepward.release.crossfit",
+)
+_SPECIMENS = "Put specimens, found in the wild, into the inbox."
 _ASKING = (
-    "Specimens settle it: pictures made with the technique, found in the wild, and real ones of "
-    "the same kind; twenty of each are a start. Put them in with\n\n"
-    "    deepward inbox add NOTE --specimens DIR --reals DIR"
+    "Specimens are pictures made with the technique, found in the wild, and real ones of the same "
+    "kind. Put them in with\n\n    deepward inbox add NOTE --specimens DIR --reals DIR"
 )
 
 RELEASE_CHECKS = [
@@ -57,9 +64,11 @@ class ReleaseConfig(dg.Config):
             specimens, or whose synthesized fakes, it learned and the champion did not.
         since: when the news came that it answers, seconds since the epoch; 0: as the note says.
         unproven: domain to reason, where what was learned rests on evidence that is not enough;
-            few-shot sets of a technique without specimens are such by themselves.
+            few-shot sets of a technique without specimens are such by themselves, unless the
+            teaching table says that their engines teach the technique's family.
         margin: of AUC that a known domain may lose at most, by the interval's lower end.
         false_alarms: share of a domain's reals that may be called fake.
+        robustness_margin: of AUC and of mean recall that may be lost under a degradation.
         force: why it is released whatever the gate says; empty: keep to the gate.
     """
 
@@ -69,6 +78,7 @@ class ReleaseConfig(dg.Config):
     unproven: dict[str, str] = Field(default_factory=dict)
     margin: float = 0.05
     false_alarms: float = 0.08
+    robustness_margin: float = 0.1
     resamples: int = 1000
     seed: int = 0
     force: str = ""
@@ -84,7 +94,8 @@ class ReleaseConfig(dg.Config):
     description="The champion of each medium: the detector that `deepward score` uses. A "
     "challenger takes its place when it is not worse on any domain that the champion knows, better "
     "on what it learned since, and calls few reals fake everywhere, clean and laundered, on the "
-    "same files. Refusals are kept with their reasons.",
+    "same files, and is not worse where pictures are degraded. Synthesized fakes alone are enough "
+    "only where their engines are known to teach. Refusals are kept with their reasons.",
 )
 def released_detector(
     context: dg.AssetExecutionContext,
@@ -151,13 +162,14 @@ def _decide(
     gained = challenger.learned - (champion.learned if champion else frozenset())
     answer = _answered(store, gained)
     subject = config.subject or (answer.slug if answer else "")
-    unproven = {**_synthesized_alone(store, gained), **config.unproven}
+    evidence = _evidence(store, challenger, gained, manifests, config, progress)
     new = measured(challenger)
     old = measured(champion) if champion else []
     inputs = {f"domain_metrics/{each.domain}": kept.card.content_hash for kept, each in new}
     inputs |= {f"champion/{each.domain}": kept.card.content_hash for kept, each in old}
     inputs["challenger"] = challenger.facts["content_hash"]
-    settled = {**config.model_dump(exclude={"since"}), "subject": subject, "unproven": unproven}
+    settled = {**config.model_dump(exclude={"since"}), "subject": subject}
+    settled["unproven"] = {domain: vars(each) for domain, each in evidence.items()}
     step = Step("released_detector", inputs, settled, CODE)
 
     def decide() -> dict[str, Any]:
@@ -169,9 +181,17 @@ def _decide(
             learned_before=champion.learned if champion else (),
             card=challenger.facts["lineage"],
             flagged={d: a["reason"] for d, a in audits.items() if a.get("flagged")},
-            unproven=unproven,
+            evidence=evidence,
             pairs=_on_all_pictures(store, challenger, champion, manifests) if champion else None,
-            config=GateConfig(config.margin, config.false_alarms, **options),
+            degraded=_degraded(store, challenger, champion, manifests, config)
+            if champion
+            else None,
+            config=GateConfig(
+                config.margin,
+                config.false_alarms,
+                robustness_margin=config.robustness_margin,
+                **options,
+            ),
         )
         made = releases.decide(
             decision,
@@ -203,15 +223,44 @@ def _answered(store: ArtifactStore, gained: frozenset[str]) -> Answer | None:
     return max(found, key=lambda answer: answer.since, default=None)
 
 
-def _synthesized_alone(store: ArtifactStore, gained: frozenset[str]) -> dict[str, str]:
-    """Few-shot sets of techniques of which nobody has found a specimen."""
-    shown = {answer.slug for answer in Inbox(store.folder).answers() if answer.specimens}
-    return {
-        name: f"What was learned of {name.removeprefix(PREFIX)} was synthesized; no specimen shows "
-        "that it teaches what is met in the wild."
-        for name in gained
-        if name.startswith(PREFIX) and name.removeprefix(PREFIX) not in shown
-    }
+def _evidence(
+    store: ArtifactStore,
+    challenger: StoredDetector,
+    gained: frozenset[str],
+    manifests: "list[Manifest]",
+    config: ReleaseConfig,
+    progress: Progress,
+) -> "dict[str, Evidence]":
+    """What may rest on few-shot sets alone; the teaching table is brought up to date for them."""
+    from deepward.release import Evidence
+    from deepward.release.evidence import read_lessons, synthesized_alone
+
+    sets = [m for m in manifests if m.domain in gained and m.domain.startswith(PREFIX)]
+    found = synthesized_alone(store.folder, sets, ())
+    if found:
+        make_table(store, challenger, manifests, TeachingTableConfig(), progress)
+        found = synthesized_alone(store.folder, sets, read_lessons(store.folder))
+    given = {name: Evidence(False, why, _SPECIMENS) for name, why in config.unproven.items()}
+    return found | given
+
+
+def _degraded(
+    store: ArtifactStore,
+    challenger: StoredDetector,
+    champion: StoredDetector,
+    manifests: "list[Manifest]",
+    config: ReleaseConfig,
+) -> "pd.DataFrame | None":
+    """Scores of both on some test pictures of what the champion knows, degraded."""
+    from deepward.release.degraded import degraded_scores, some_of
+
+    known = [
+        read_images(store, [manifest], "test")
+        for manifest in manifests
+        if manifest.domain in champion.learned and "test" in manifest.counts()
+    ]
+    some = some_of(known, config.seed)
+    return None if some is None else degraded_scores(challenger.detector, champion.detector, some)
 
 
 def _on_all_pictures(

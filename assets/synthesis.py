@@ -14,7 +14,7 @@ from assets.outcomes import Outcome, single_result
 from assets.partitions import domain_partitions, technique_partitions
 from deepward.errors import DomainError
 from deepward.files import sha256_file
-from deepward.home import linked_folders
+from deepward.home import FEWSHOT_PREFIX, linked_folders
 from deepward.media import NOUNS
 from deepward.progress import Progress
 from deepward.steps import Step
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 GROUP = "synthesis"
 CODE = code_version("deepward.synthesis", "deepward.domains.audit", "deepward.domains.scan")
-PREFIX = "fewshot_"
+PREFIX = FEWSHOT_PREFIX
 
 
 class FewshotConfig(dg.Config):

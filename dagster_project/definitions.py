@@ -15,6 +15,7 @@ from assets import (
     release,
     robustness,
     synthesis,
+    teaching,
 )
 from dagster_project.environments import profile_resources
 from jobs import all_jobs, all_schedules
@@ -33,6 +34,7 @@ defs = dg.Definitions(
             evaluation,
             generalization,
             robustness,
+            teaching,
             release,
             monitoring,
         ]

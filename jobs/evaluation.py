@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 _SCAN = ("domain_manifest", "domain_audit")
-_REPORT = ("metrics", "evaluation_report")
+_REPORT = ("metrics", "teaching_table", "evaluation_report")
 
 
 def _job(name: str, assets: tuple[str, ...], description: str) -> Any:
@@ -44,7 +44,10 @@ evaluate_new_domain = _job(
     "The sensor new_domain_sensor starts it.",
 )
 refresh_report = _job(
-    "refresh_report", _REPORT, "Collect the metrics of all domains and write the report anew."
+    "refresh_report",
+    _REPORT,
+    "Collect the metrics of all domains, see what engines of synthesis teach, and write the report "
+    "anew.",
 )
 
 evaluation_jobs = [

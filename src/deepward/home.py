@@ -11,6 +11,7 @@ storage/
 ├── detectors/meta/       the detector that was meta-trained, where there is one
 ├── detectors/experts/    experts on folds of clusters, which lie in experts/folds/
 ├── detectors/adversarial/  the network that unlearned domains
+├── teaching/             which synthesis engine teaches which family of fakes
 ├── robustness/           what is left of a detector under degradations and attacks
 ├── training/             checkpoints of training that has not finished
 ├── traffic/              what was scored with `--log`, and what it is compared with
@@ -31,6 +32,8 @@ from deepward.files import sha256_bytes
 
 __all__ = [
     "DEFAULT_DETECTOR",
+    "FEWSHOT_PREFIX",
+    "TEACHING_TABLE",
     "DomainFiles",
     "champion_detector",
     "checkpoints_folder",
@@ -49,6 +52,8 @@ __all__ = [
 ]
 
 DEFAULT_DETECTOR = "baseline"  # what the detector goes by that is used where none is named
+FEWSHOT_PREFIX = "fewshot_"  # of domains that were synthesized, before the technique
+TEACHING_TABLE = "teaching/table.json"  # below the home
 
 
 def home() -> Path:

@@ -37,7 +37,7 @@ def kept(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str | None], bool
 def test_one_run_makes_everything(finished: Any) -> None:
     made = kept(finished.first)
     partitioned = ("domain_manifest", "domain_audit", "domain_metrics")
-    single = ("baseline_detector", "metrics", "evaluation_report")
+    single = ("baseline_detector", "metrics", "teaching_table", "evaluation_report")
     wanted = {(asset, name) for asset in partitioned for name in NAMES}
     assert set(made) == wanted | {(asset, None) for asset in single}
     assert not any(made.values())

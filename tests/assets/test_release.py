@@ -1,16 +1,20 @@
 """The released detector: champion and challenger in the graph."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
+from deepward.demo import make_demo_domains
 from deepward.detectors import load_detector, save_detector
 from deepward.home import champion_detector, domains_folder, home
 from deepward.inbox import Inbox, read_note
 from deepward.learning.continual import Ledger
 from deepward.release import Releases
+from deepward.release.evidence import read_lessons
 
 
 def metadata(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
@@ -76,6 +80,59 @@ def test_specimens_of_a_technique_become_a_stage_that_challenges_the_champion(
     if not entry.released:  # then a person is asked, with the reasons
         assert entry.reasons[0] in (inbox.review_folder / "mask-filler.md").read_text()
     assert answer.domain in Ledger(home() / "stages").known()
+
+
+def synthesized(source: Path, name: str, engine: str, partitions: Any) -> None:
+    """Pictures as a few-shot set of one engine."""
+    place = domains_folder() / name
+    shutil.copytree(source, place, ignore=shutil.ignore_patterns("metadata.jsonl"))
+    for folder in list(place.glob("*/1_fake")):
+        files = [file for file in folder.iterdir() if file.is_file()]
+        (folder / engine).mkdir()
+        for file in files:
+            file.rename(folder / engine / file.name)
+    partitions.add_dynamic_partitions("domain", [name])
+
+
+@pytest.mark.parametrize(("engine", "teaches"), [("retouch", False), ("swap", True)])
+def test_synthesized_fakes_alone_are_enough_only_where_their_engine_teaches(
+    go_on: Any, made: Any, drawn: Path, tmp_path: Path, engine: str, teaches: bool
+) -> None:
+    """Swaps are at hand as specimens; one engine makes their like, the other something else."""
+    release = {"released_detector": {"resamples": 100}}
+    go_on("release_challenger", ops=release)
+    source = drawn / "demo_inpaint"
+    if teaches:
+        make_demo_domains(tmp_path, images_per_class=40, size=96, seed=4, names={"demo_swap"})
+        source = tmp_path / "demo_swap"
+    synthesized(source, "fewshot_swap", engine, made)
+    go_on("learn_domain", "fewshot_swap", "fewshot_swap", ops=release)
+    entry = Releases(home()).entries()[-1]
+    [answer] = [c for c in entry.checks if c["name"] == "evidence"]
+    assert answer["passed"] is teaches and f"{engine} (" in answer["said"]
+    assert "difference" in answer["said"]
+    [cell] = [each for each in read_lessons(home()) if each.domain == "demo_swap"]
+    assert (cell.engine, cell.teaches) == (engine, teaches)
+    if not teaches:
+        assert not entry.released and "as many reals" in answer["settle"]
+
+
+def test_a_note_without_specimens_whose_engine_does_not_teach_waits_and_asks_for_them(
+    go_on: Any, made: Any, drawn: Path, tmp_path: Path
+) -> None:
+    release = {"released_detector": {"resamples": 100}}
+    go_on("release_challenger", ops=release)
+    note = tmp_path / "note.md"
+    note.write_text("---\nname: Swap\n---\nPuts one face on another head.\n")
+    inbox = Inbox(home())
+    answer = inbox.take(read_note(inbox.add(note)), known=[])
+    synthesized(drawn / "demo_inpaint", f"fewshot_{answer.slug}", "retouch", made)
+    go_on("learn_domain", f"fewshot_{answer.slug}", f"fewshot_{answer.slug}", ops=release)
+    entry = Releases(home()).entries()[-1]
+    assert entry.subject == "swap" and not entry.released
+    asked = (inbox.review_folder / "swap.md").read_text()
+    assert "retouch is not known to teach swap" in asked
+    assert re.search(r"into the inbox: \d+, and as many reals", asked)
 
 
 def test_what_was_only_synthesized_is_not_released(go_on: Any, made: Any, drawn: Path) -> None:

@@ -76,6 +76,7 @@ def test_what_trains_or_scores_waits_for_its_turn_in_the_pool() -> None:
         "prompt_set",
         "released_detector",
         "robustness_report",
+        "teaching_table",
     }
 
 

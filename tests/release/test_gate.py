@@ -8,7 +8,7 @@ import numpy as np
 from deepward.detectors.decision import Decision as Threshold
 from deepward.detectors.decision import Finding
 from deepward.evaluation import DomainMetrics, evaluate_detector
-from deepward.release import judge_challenger
+from deepward.release import Evidence, judge_challenger
 
 REALS = FAKES = 60
 CARD = {
@@ -162,7 +162,7 @@ def test_other_files_shortcuts_and_thin_evidence_are_refused() -> None:
         [],
         learned=("a",),
         flagged={"a": "PNG fakes, JPEG reals", "elsewhere": "not learned"},
-        unproven={"a": "It was synthesized by an engine that is not known to teach."},
+        evidence={"a": Evidence(False, "It was synthesized by an engine that does not teach.")},
     )
     assert names(decision) == [("audit", "a"), ("evidence", "a")]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepward.commands.console import out, print_json, print_table, say, shown_progress
-from deepward.commands.datasets import domain_folders, scan
+from deepward.commands.datasets import domain_folders, images, scan
 from deepward.commands.evaluate import evaluated
 from deepward.commands.options import DomainNames, DomainsOption, JsonFlag, root_at
 from deepward.errors import DetectorFileError, UsageError, WorkError
@@ -14,6 +14,8 @@ from deepward.home import champion_detector, descriptions_file, home
 from deepward.media import MEDIA
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from deepward.detectors import Detector
     from deepward.domains import Manifest
     from deepward.evaluation import DomainMetrics
@@ -47,8 +49,9 @@ def release(
     """Make a detector the champion if it passes the gate.
 
     Champion and challenger are measured on the same test files, clean and laundered. Refused is
-    what may be worse on a domain that the champion knows, is not better on what it learned since,
-    or calls too many reals fake. Fails with 1 when it is refused.
+    what may be worse on a domain that the champion knows, or where pictures are degraded, is not
+    better on what it learned since, calls too many reals fake, or rests on synthesized fakes alone
+    whose engines are not known to teach. Fails with 1 when it is refused.
     """
     if force and not why.strip():
         raise UsageError("--force needs --why: the reason is kept in the history.")
@@ -59,6 +62,7 @@ def release(
     from deepward.detectors import Descriptions, load_detector
     from deepward.files import canonical_json, sha256_bytes
     from deepward.release import Releases, judge_challenger
+    from deepward.release.evidence import read_lessons, synthesized_alone
 
     store = Descriptions(descriptions_file())
     challenger = load_detector(place, descriptions=store)
@@ -72,6 +76,7 @@ def release(
         manifests = [manifest for manifest in manifests if manifest.medium == medium]
         found = _measured(challenger, manifests, progress, place.name)
         before = _measured(champion, manifests, progress, "champion") if champion else []
+        degraded = _degraded(challenger, champion, manifests, progress) if champion else None
     decision = judge_challenger(
         found,
         before,
@@ -79,6 +84,8 @@ def release(
         learned_before=champion.lineage.get("domains", {}) if champion else (),
         card=challenger.lineage,
         flagged=_flagged(manifests),
+        evidence=synthesized_alone(home(), manifests, read_lessons(home())),
+        degraded=degraded,
     )
     evidence = sha256_bytes(canonical_json([m.content_hash for m in manifests]).encode())
     made = releases.decide(
@@ -159,6 +166,25 @@ def _measured(
     detector: "Detector", manifests: "list[Manifest]", progress: "Progress", name: str
 ) -> "list[DomainMetrics]":
     return [found for _, found in evaluated(detector, manifests, "test", progress, name)]
+
+
+def _degraded(
+    challenger: "Detector",
+    champion: "Detector",
+    manifests: "list[Manifest]",
+    progress: "Progress",
+) -> "pd.DataFrame | None":
+    """Scores of both on some test pictures of what the champion knows, degraded."""
+    from deepward.release.degraded import degraded_scores, some_of
+
+    learned = champion.lineage.get("domains", {})
+    known = [
+        images([manifest], "test", progress)
+        for manifest in manifests
+        if manifest.domain in learned and "test" in manifest.counts()
+    ]
+    some = some_of(known, seed=0)
+    return None if some is None else degraded_scores(challenger, champion, some)
 
 
 def _flagged(manifests: "list[Manifest]") -> dict[str, str]:

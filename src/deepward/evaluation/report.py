@@ -24,6 +24,7 @@ from deepward.evaluation.model_card import MODEL_CARD, training_data
 from deepward.evaluation.sections import domain_section, folder_rows, pictures_of_learning
 from deepward.evaluation.standing import missed_kinds, standing
 from deepward.evaluation.synthesized import FewshotSet, fewshot_sections
+from deepward.evaluation.teaching import Lesson
 from deepward.evaluation.wording import (
     cautions,
     few_pictures,
@@ -88,6 +89,7 @@ class ReportData:
         summary: of the chain: `aa`, `af`, `bwt` and `fwt`, None where unknown.
         ladders: what few samples give: `domain`, and rungs of `meta` and `plain`.
         fewshot: what was synthesized.
+        lessons: what engines of synthesis teach, cell by cell.
         releases: every decision about a challenger in order, as `Release.as_dict`.
         lineage: of the artefacts; what the detectors say of themselves where it is None.
         pixels: finds a picture by its path in `scores`; None leaves pictures out.
@@ -104,6 +106,7 @@ class ReportData:
     summary: Mapping[str, float | None] = field(default_factory=dict)
     ladders: Mapping[str, Any] = field(default_factory=dict)
     fewshot: Sequence[FewshotSet] = ()
+    lessons: Sequence[Lesson] = ()
     releases: Sequence[Mapping[str, Any]] = ()
     lineage: Lineage | None = None
     pixels: Finder | None = None
@@ -144,6 +147,7 @@ def build_report(data: ReportData) -> str:
         ],
         learning=pictures_of_learning(data.ladders, data.stages, data.matrices),
         fewshot=fewshot_sections(data.fewshot),
+        lessons=sorted(data.lessons, key=lambda each: (each.family, each.domain, each.engine)),
         changes=changes(data.releases, [str(each.get("content_hash")) for each in told.values()]),
         failures=failures(first.domains, data.pixels, first.evidence),
         lineage=draw_lineage(data.lineage or of_detectors(told)),

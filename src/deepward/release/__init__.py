@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deepward.release.champion import Release, Releases, challengers, contenders
-    from deepward.release.gate import Check, Decision, GateConfig, judge_challenger
+    from deepward.release.decision import Check, Decision, GateConfig
+    from deepward.release.evidence import Evidence
+    from deepward.release.gate import judge_challenger
 
 __all__ = [
     "Check",
     "Decision",
+    "Evidence",
     "GateConfig",
     "Release",
     "Releases",
@@ -22,9 +25,10 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Check": "gate",
-    "Decision": "gate",
-    "GateConfig": "gate",
+    "Check": "decision",
+    "Decision": "decision",
+    "Evidence": "evidence",
+    "GateConfig": "decision",
     "Release": "champion",
     "Releases": "champion",
     "challengers": "champion",

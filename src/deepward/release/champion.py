@@ -23,7 +23,7 @@ from deepward.home import DEFAULT_DETECTOR, of_medium
 from deepward.learning.continual.ledger import Ledger
 
 if TYPE_CHECKING:
-    from deepward.release.gate import Decision
+    from deepward.release.decision import Decision
 
 __all__ = ["Release", "Releases", "challengers", "contenders"]
 
