@@ -239,7 +239,8 @@ def _evidence(
     found = synthesized_alone(store.folder, sets, ())
     if found:
         make_table(store, challenger, manifests, TeachingTableConfig(), progress)
-        found = synthesized_alone(store.folder, sets, read_lessons(store.folder))
+        lessons = read_lessons(store.folder, challenger.medium)
+        found = synthesized_alone(store.folder, sets, lessons)
     given = {name: Evidence(False, why, _SPECIMENS) for name, why in config.unproven.items()}
     return found | given
 

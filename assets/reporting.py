@@ -15,7 +15,7 @@ from assets.lineage import lineage_of
 from assets.meta_learning import CURVES, META
 from assets.synthesis import PREFIX
 from deepward.files import canonical_json, sha256_bytes
-from deepward.home import TEACHING_TABLE, of_medium
+from deepward.home import of_medium, teaching_table
 from deepward.media import MEDIA
 from deepward.release.champion import Releases, contenders
 from resources import ArtifactStore
@@ -70,7 +70,7 @@ def report_inputs(store: ArtifactStore, shown: Sequence[Shown], medium: str) -> 
     found = {name: sha256_bytes(canonical_json(value).encode()) for name, value in told.items()}
     kept = [f"fewshot/{folder.name}" for folder in _fewshot_folders(store, medium)]
     kept += [f"robustness/{each.measured.detector.name}" for each in shown]
-    cards = {name: store.card(name) for name in (METRICS, TEACHING_TABLE, *kept)}
+    cards = {name: store.card(name) for name in (METRICS, teaching_table(medium), *kept)}
     return found | {name: card.content_hash for name, card in cards.items() if card}
 
 
@@ -102,7 +102,7 @@ def report_data(
         summary={n: continual[n] for n in ("aa", "af", "bwt", "fwt")} if continual else {},
         ladders=_ladders(store, medium),
         fewshot=[_fewshot(store, folder.name) for folder in _fewshot_folders(store, medium)],
-        lessons=read_lessons(store.folder) if medium == "image" else (),
+        lessons=read_lessons(store.folder, medium),
         releases=[entry.as_dict() for entry in Releases(store.folder, medium).entries()],
         lineage=_lineage(store, shown),
         pixels=picture_finder(store, measured),

@@ -8,9 +8,10 @@ import dagster as dg
 from assets.domains import domain_manifest, read_images, scanned_domains
 from assets.findings import StoredDetector
 from assets.metadata.teaching import teaching_metadata
-from assets.outcomes import Outcome, single_result
+from assets.outcomes import Outcome, media_result
 from assets.synthesis import PREFIX, fewshot_dataset
-from deepward.home import TEACHING_TABLE
+from deepward.home import teaching_table as table_name
+from deepward.media import MEDIA
 from deepward.progress import Progress
 from deepward.release.champion import challengers
 from deepward.steps import Artefact, Step
@@ -55,12 +56,18 @@ def teaching_table(
 ) -> dg.MaterializeResult:
     from deepward.release.evidence import read_lessons
 
-    manifests = scanned_domains(context.instance, store, domains)
-    found = challengers(store.folder)
-    stored = StoredDetector(store, found[0].name) if found else None
-    with reporting.show(context.log.info) as progress:
-        kept = make_table(store, stored, manifests, config, progress)
-    return single_result(Outcome(kept, teaching_metadata(read_lessons(store.folder))))
+    scanned = scanned_domains(context.instance, store, domains, None)
+    made: dict[str, Outcome] = {}
+    for medium in MEDIA:
+        manifests = [each for each in scanned if each.medium == medium]
+        if manifests or medium == MEDIA[0]:
+            found = challengers(store.folder, medium)
+            stored = StoredDetector(store, found[0].name) if found else None
+            with reporting.show(context.log.info) as progress:
+                kept = make_table(store, stored, manifests, config, progress)
+            shown = teaching_metadata(read_lessons(store.folder, medium))
+            made[medium] = Outcome(kept, shown)
+    return media_result(made)
 
 
 def make_table(
@@ -75,14 +82,15 @@ def make_table(
     Args:
         store: where it is kept.
         stored: whose closed form is taught; None: the usual one.
-        manifests: of all domains, few-shot sets among them.
+        manifests: of all domains of a medium, few-shot sets among them.
         config: how much is looked at.
         progress: told of every family.
     """
     own = [each for each in manifests if not each.domain.startswith(PREFIX)]
     sets = [each for each in manifests if each.domain.startswith(PREFIX)]
     bases = sorted({base for each in sets if (base := _base_of(store, each))})
-    member = _closed_form(stored.facts["config"] if stored else {"members": []})
+    medium = manifests[0].medium if manifests else MEDIA[0]
+    member = _closed_form(stored.facts["config"] if stored else {"members": []}, medium)
     settings = {**config.model_dump(exclude={"refresh"}), "bases": bases, "member": member}
     looked_at = manifests if sets else ()
     versions = {f"domain_manifest/{each.domain}": each.content_hash for each in looked_at}
@@ -107,7 +115,7 @@ def make_table(
         return [each.as_dict() for each in lessons]
 
     step = Step("teaching_table", versions, settings, CODE)
-    return store.ensure_json(TEACHING_TABLE, step, measure, refresh=config.refresh)
+    return store.ensure_json(table_name(medium), step, measure, refresh=config.refresh)
 
 
 def _base_of(store: ArtifactStore, manifest: "Manifest") -> str:
@@ -122,7 +130,7 @@ def _learned_part(data: "ImageSet") -> "ImageSet":
     return data.subset(np.flatnonzero(np.array(data.splits) != "test"))
 
 
-def _closed_form(recipe: Mapping[str, Any]) -> dict[str, Any]:
+def _closed_form(recipe: Mapping[str, Any], medium: str) -> dict[str, Any]:
     """Settings of the first closed form of a recipe; of the usual one where it has none."""
     from dataclasses import asdict
 
@@ -130,5 +138,5 @@ def _closed_form(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
     members = DetectorConfig.from_dict(recipe).members
     closed = [each for each in members if each.kind == "process"]
-    usual: Any = (closed or find_recipe("default", "image").members)[0]
+    usual: Any = (closed or find_recipe("default", medium).members)[0]
     return asdict(usual)

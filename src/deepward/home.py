@@ -33,7 +33,6 @@ from deepward.files import sha256_bytes
 __all__ = [
     "DEFAULT_DETECTOR",
     "FEWSHOT_PREFIX",
-    "TEACHING_TABLE",
     "DomainFiles",
     "champion_detector",
     "checkpoints_folder",
@@ -49,11 +48,11 @@ __all__ = [
     "of_medium",
     "report_file",
     "stages_folder",
+    "teaching_table",
 ]
 
 DEFAULT_DETECTOR = "baseline"  # what the detector goes by that is used where none is named
 FEWSHOT_PREFIX = "fewshot_"  # of domains that were synthesized, before the technique
-TEACHING_TABLE = "teaching/table.json"  # below the home
 
 
 def home() -> Path:
@@ -64,6 +63,11 @@ def home() -> Path:
 def of_medium(name: str, medium: str) -> str:
     """What something goes by that there is one of for each medium: plain where of pictures."""
     return name if medium == "image" else f"{name}_{medium}"
+
+
+def teaching_table(medium: str = "image") -> str:
+    """Where, below the home, stands what engines of synthesis teach."""
+    return f"{of_medium('teaching', medium)}/table.json"
 
 
 def default_detector(medium: str = "image") -> Path:

@@ -84,7 +84,7 @@ def release(
         learned_before=champion.lineage.get("domains", {}) if champion else (),
         card=challenger.lineage,
         flagged=_flagged(manifests),
-        evidence=synthesized_alone(home(), manifests, read_lessons(home())),
+        evidence=synthesized_alone(home(), manifests, read_lessons(home(), challenger.medium)),
         degraded=degraded,
     )
     evidence = sha256_bytes(canonical_json([m.content_hash for m in manifests]).encode())

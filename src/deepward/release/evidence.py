@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepward.evaluation.teaching import Lesson, families_of, what_is_known
-from deepward.home import FEWSHOT_PREFIX, TEACHING_TABLE
+from deepward.home import FEWSHOT_PREFIX, teaching_table
 from deepward.inbox import Inbox
 from deepward.release.wording import gain_text
 
@@ -43,9 +43,9 @@ class Evidence:
     settle: str = ""
 
 
-def read_lessons(home: Path) -> list[Lesson]:
+def read_lessons(home: Path, medium: str = "image") -> list[Lesson]:
     """The teaching table of a home; nothing where none was made."""
-    file = Path(home) / TEACHING_TABLE
+    file = Path(home) / teaching_table(medium)
     if not file.is_file():
         return []
     return [Lesson.of(values) for values in json.loads(file.read_text(encoding="utf-8"))]
