@@ -1,13 +1,20 @@
 """Domains of sounds in the graph: by the same assets and jobs as pictures, beside them."""
 
+import json
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import cv2
 import dagster as dg
 import pytest
 
 from assets.domains import scanned_domains
 from dagster_project.definitions import defs
+from deepward.detectors import load_detector
+from deepward.domains.layout import medium_at
 from deepward.home import (
     champion_detector,
     default_detector,
@@ -15,9 +22,13 @@ from deepward.home import (
     report_file,
     stages_folder,
 )
+from deepward.inbox import Inbox
 from deepward.learning.continual import Ledger
 from deepward.release import Releases
+from deepward.sounds.prepare import prepare
 from resources import ArtifactStore, DomainFolders, Tracking
+from sensors import technique_feed_sensor
+from tests.drawn import striped_images
 from tests.spoken import vocoded, voice, write_sound
 
 RATE = {"false_positive_rate": 0.2}  # few reals are drawn
@@ -99,11 +110,22 @@ def test_one_more_domain_of_sounds_is_learned_and_set_against_the_champion(
     assert shown(ran, "released_detector")["released_audio"] == entry.released
 
 
+def test_pictures_without_a_detector_are_told_to_be_not_judged(
+    instance: dg.DagsterInstance,
+) -> None:
+    data = striped_images(16)
+    for number, (pixels, label) in enumerate(zip(data.pixels, data.labels, strict=True)):
+        place = domains_folder() / "photos" / "test" / ("1_fake" if label else "0_real")
+        place.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(place / f"{number}.png"), pixels)
+    instance.add_dynamic_partitions("domain", ["photos"])
+    found = shown(run(instance, "evaluate_new_domain", "photos"), "domain_metrics")
+    assert found["not_judged"] == "no detector of pictures yet" and "auc" not in found
+
+
 def test_a_forgotten_domain_of_sounds_leaves_what_was_there_before(
     instance: dg.DagsterInstance,
 ) -> None:
-    from deepward.detectors import load_detector
-
     ran = dg.materialize(
         [asset for asset in defs.assets or () if isinstance(asset, dg.AssetsDefinition)],
         selection=["continual_checkpoints"],
@@ -117,9 +139,50 @@ def test_a_forgotten_domain_of_sounds_leaves_what_was_there_before(
     assert head is not None and head.forgot
     now = load_detector(ArtifactStore().path(f"detectors/{head.detector}"))
     before = load_detector(default_detector("audio"))
-    sounds = [voice(seed, 1.0) for seed in range(200, 204)]
-    from deepward.sounds.prepare import prepare
-
-    prepared = [prepare(sound) for sound in sounds]
+    prepared = [prepare(voice(seed, 1.0)) for seed in range(200, 204)]
     told = [each.predict(prepared).logit for each in (now, before)]
     assert told[0] == pytest.approx(told[1], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_note_on_a_voice_technique_goes_the_whole_way(
+    instance: dg.DagsterInstance, corpus_files: Any, tmp_path: Path
+) -> None:
+    home = ArtifactStore().folder
+    shutil.copytree(corpus_files.root, home / "knowledge")
+    note = tmp_path / "note.md"
+    note.write_text(
+        "---\nname: Papageno 9\n---\nSpeaks the words of a recording in the voice of another "
+        "speaker; its vocoder leaves smeared consonants and pitch errors in the speech.\n"
+    )
+    inbox = Inbox(home)
+    inbox.add(note)
+    for path in (inbox.waiting_folder, *inbox.waiting_folder.rglob("*")):
+        os.utime(path, (0, 0))  # it is complete
+    context = dg.build_sensor_context(instance=instance)
+    told = technique_feed_sensor(context, store=ArtifactStore(), domains=DomainFolders())
+    (request,) = told.run_requests or []
+    instance.add_dynamic_partitions("technique", [request.partition_key])
+    run(
+        instance,
+        request.job_name,
+        request.partition_key,
+        attack_intelligence={"prompts": 4},
+        fewshot_dataset={"fakes": 30},
+    )
+    prompts = (home / "briefs" / "papageno-9" / "prompts.json").read_text(encoding="utf-8")
+    assert {spec["operation"] for spec in json.loads(prompts)["prompts"]} <= {
+        "resynthesize",
+        "splice",
+    }
+    made = domains_folder() / "fewshot_papageno-9"
+    assert medium_at(made) == "audio"
+    instance.add_dynamic_partitions("domain", [made.name])
+    options = {"domain_metrics": {"detector": "head", "resamples": 20}}
+    options["released_detector"] = {"resamples": 50}
+    run(instance, "learn_domain", made.name, continual_checkpoints=RATE, **options)
+    assert Ledger(stages_folder("audio")).known()[-1] == made.name
+    entry = Releases(home, "audio").entries()[-1]
+    assert entry.subject == "papageno-9" and not entry.released
+    assert ("evidence", False) in {(c["name"], c["passed"]) for c in entry.checks}
+    assert (inbox.review_folder / "papageno-9.md").is_file()  # specimens would settle it
