@@ -12,6 +12,8 @@ from deepward.files import canonical_json, sha256_bytes
 from deepward.home import of_medium
 from deepward.steps import Artefact
 
+_NOTHING = {"unchanged_and_kept": False}  # shown where there is no artefact
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -65,7 +67,7 @@ def each_domain(
             failed[domain] = str(error)
             continue
         kept = made[domain].artefact
-        facts = {**made[domain].metadata, **(artefact_facts(kept) if kept else {})}
+        facts = {**made[domain].metadata, **(artefact_facts(kept) if kept else _NOTHING)}
         facts["seconds"] = round(time.monotonic() - begun, 3)
         context.add_asset_metadata(facts, partition_key=domain)
     if failed:
@@ -106,8 +108,13 @@ def media_result(
     parts = {m: single_result(each, seconds=seconds) for m, each in made.items() if each.artefact}
     shown = {m: part.metadata or {} for m, part in parts.items()}
     shown |= {m: each.metadata for m, each in made.items() if each.artefact is None}
+    whole = {
+        "seconds": sum(facts.get("seconds", 0.0) for facts in shown.values()),
+        "unchanged_and_kept": all(f.get("unchanged_and_kept") for f in shown.values()),
+    }
+    named = {of_medium(k, m): v for m, facts in shown.items() for k, v in facts.items()}
     return dg.MaterializeResult(
-        metadata={of_medium(k, m): v for m, facts in shown.items() for k, v in facts.items()},
+        metadata={**named, **whole},
         data_version=dg.DataVersion(version_of([made[m].version for m in made])),
         check_results=checks,
     )

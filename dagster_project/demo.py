@@ -33,6 +33,7 @@ from deepward.home import (
     home,
     report_file,
 )
+from deepward.media import MEDIA, NOUNS
 from resources import Tracking
 from sensors.dead_runs import end_dead_runs, process_tag
 
@@ -204,19 +205,23 @@ def _show(results: Sequence[dg.ExecuteInProcessResult], seconds: float) -> None:
         if 0 < kept < len(entries):
             told += f"; {kept} of {len(entries)} domains unchanged, kept"
         _say(f"  {asset:<20} {told}")
-    place = champion_detector() if champion_detector().is_dir() else default_detector()
-    _say(f"\nDone in {seconds:.0f} s. The detector is {place}.")
+    _say(f"\nDone in {seconds:.0f} s.")
+    for medium in MEDIA:
+        usual = (champion_detector(medium), default_detector(medium))
+        if place := next((each for each in usual if each.is_dir()), None):
+            _say(f"The detector of {NOUNS[medium]}s is {place}.")
     _tell_releases()
     _say('Ask what it has read: `deepward search "how is a face swap made"`.')
     _say("Look at every step with `make ui`; judge a file with `deepward score PATH`.")
     _say(f"MLflow: mlflow ui --backend-store-uri {shlex.quote(Tracking().address)}")
-    print(f"Report: {report_file()}", flush=True)
+    for file in (each for each in map(report_file, MEDIA) if each.is_file()):
+        print(f"Report: {file}", flush=True)
 
 
 def _tell_releases() -> None:
     from deepward.release.champion import Releases
 
-    for entry in Releases(home()).entries():
+    for entry in (e for medium in MEDIA for e in Releases(home(), medium).entries()):
         what = "released" if entry.released else "refused"
         about = f", in answer to {entry.subject}" if entry.subject else ""
         when = f" {entry.time_to_defence:.0f} s after the news" if entry.time_to_defence else ""

@@ -12,6 +12,7 @@ from deepward.detectors import (
     load_detector,
     save_detector,
 )
+from deepward.domains import SoundSet
 from deepward.errors import DomainError, EvaluationError, UsageError
 from deepward.evaluation import evaluate_detector
 from deepward.learning import TrainingConfig, train_detector
@@ -86,6 +87,40 @@ def test_it_learns_on_and_forgets_exactly(detector: Detector, store: Description
     np.testing.assert_allclose(back.predict(test).logit, detector.predict(test).logit, atol=1e-9)
     adapted = adapt_detector(detector, other, Stage(other.subset([]), other.subset([])))
     np.testing.assert_allclose(adapted.predict(test).logit, learned.predict(test).logit, atol=1e-6)
+
+
+def test_domain_by_domain_equals_all_at_once_and_a_forgotten_one_was_never_there(
+    detector: Detector, store: Descriptions
+) -> None:
+    sets = [spoken_sounds(8, seed=seed, domain=name) for name, seed in (("b", 3), ("c", 4))]
+    nothing = sets[0].subset([])
+
+    def learn(parent: Detector, data: SoundSet) -> Detector:
+        return update_detector(parent, Stage(data, nothing, descriptions=store))
+
+    joint = learn(detector, sets[0].joined(sets[1]))
+    by_turns = [learn(learn(detector, one), other) for one, other in (sets, sets[::-1])]
+    without = forget_domain(by_turns[0], "b")
+    never = learn(detector, sets[1])
+    test = spoken_sounds(8, seed=5).pixels
+    for one, other in [(joint, each) for each in by_turns] + [(never, without)]:
+        np.testing.assert_allclose(one.predict(test).logit, other.predict(test).logit, atol=1e-6)
+        assert one.decision.threshold == pytest.approx(other.decision.threshold, abs=1e-6)
+
+
+def test_shots_of_a_known_domain_join_what_is_known_of_it(
+    detector: Detector, store: Descriptions
+) -> None:
+    known = spoken_sounds(44)
+    more = spoken_sounds(6, seed=8)  # of the same domain
+    stage = Stage(more.subset([]), more.subset([]), descriptions=store)
+    grown = adapt_detector(detector, more, stage)
+    (member,) = grown.members.values()
+    assert len(member.bank) == 3 * len(set(known.hashes + more.hashes))
+    assert member.families == next(iter(detector.members.values())).families
+    again = adapt_detector(grown, more, stage)  # a sample that is known teaches nothing new
+    test = spoken_sounds(8, seed=5).pixels
+    np.testing.assert_allclose(again.predict(test).logit, grown.predict(test).logit, atol=1e-6)
 
 
 def test_a_stored_detector_judges_the_same(detector: Detector, tmp_path) -> None:

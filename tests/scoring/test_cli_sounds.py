@@ -61,6 +61,29 @@ def test_a_domain_of_sounds_goes_the_whole_way(
     )
     assert forgot["domains"] == ["voices"]
 
+    # Without --detector each of them takes that of sounds.
+    found = run("evaluate", "--domains", voices, "--resamples", 20)
+    assert [line["domain"] for line in found] == ["others", "voices"]
+    (again,) = run("stage", *others, "--out", tmp_path / "again")
+    assert again["content_hash"] == staged["content_hash"]
+    rungs = run("adapt", *others, "--ladder", "0,2", "--draws", 2)
+    assert [rung["shots"] for rung in rungs] == [0, 2] and rungs[1]["clean"]["mean"] > 0.5
+    *stages, summary = run(
+        "continual", "--domains", voices, "--sequence", "voices,others", "--out", tmp_path / "c"
+    )
+    assert [line["stage"] for line in stages] == ["voices", "others"]
+    assert summary["aa"] > 0.8 and (tmp_path / "c" / "forgetting.png").is_file()
+
+    released = deepward("release", "--domains", voices, "--json")
+    assert released.exit_code in (0, 1)
+    (entry,) = json_lines(released.stdout)
+    assert entry["detector"] == "baseline_audio"
+    assert (place.with_name("champion_audio")).is_dir() == entry["released"]
+    page = deepward("report", "--domains", voices)
+    assert page.exit_code == 0, page.stderr
+    words = (tmp_path / "home" / "report" / "report_audio.html").read_text(encoding="utf-8")
+    assert "fake sounds" in words and "fake pictures" not in words
+
     (tmp_path / "mix").mkdir()
     write_sound(tmp_path / "mix" / "a.wav", voice(9999))
     write_sound(tmp_path / "mix" / "mute.wav", np.zeros(16_000))

@@ -52,24 +52,26 @@ def report(
     """Open the report, or build it anew.
 
     It is built when --detector, --domains or --domain is given; what was learned, synthesized and
-    decided stands in the one that Dagster's graph writes. The path is written in any case.
+    decided stands in the one that Dagster's graph writes. The path is written in any case. Each
+    medium has a page of its own; of domains of several that of pictures is built.
     """
-    place = report_file()
     if detector or domains is not None or domain:
-        _build(place, detector, domains, domain)
-    elif not place.is_file():
+        places = [_build(detector, domains, domain)]
+    else:
+        places = [each for each in map(report_file, MEDIA) if each.is_file()]
+    if not places:
         raise WorkError(
-            f"There is no report yet at {place}: run `make demo`, or build one with "
+            f"There is no report yet at {report_file()}: run `make demo`, or build one with "
             "--detector and --domains."
         )
-    out(str(place))
-    if show and not webbrowser.open(place.as_uri()):
-        say("No browser could be opened; open the file above in one.")
+    for place in places:
+        out(str(place))
+        if show and not webbrowser.open(place.as_uri()):
+            say("No browser could be opened; open the file above in one.")
 
 
-def _build(
-    place: Path, detectors: list[Path] | None, domains: Path | None, names: list[str] | None
-) -> None:
+def _build(detectors: list[Path] | None, domains: Path | None, names: list[str] | None) -> Path:
+    """Builds the page of one medium, and says where."""
     root = root_at(domains)
     folders = domain_folders(root, names)
     there = {medium_at(folder) for folder in folders}
@@ -98,7 +100,8 @@ def _build(
     media = {each.facts["medium"] for each in measured}
     if len(media) > 1:
         raise UsageError("A report is about detectors of one medium: name those of one alone.")
-    shown = [manifest for manifest in manifests if manifest.medium in media]
+    medium = media.pop()
+    shown = [manifest for manifest in manifests if manifest.medium == medium]
     page = build_report(
         ReportData(
             measured,
@@ -106,11 +109,13 @@ def _build(
             counts={each.domain: each.counts() for each in shown},
             pixels=pixels,
             date=date.today().isoformat(),
-            medium=media.pop(),
+            medium=medium,
         )
     )
+    place = report_file(medium)
     with atomic_file(place) as partial:
         partial.write_text(page, encoding="utf-8")
+    return place
 
 
 def _by_name(folders: Sequence[Path]) -> dict[str, Path]:

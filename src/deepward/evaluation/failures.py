@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from deepward.evaluation.domain_metrics import DomainMetrics
 from deepward.evaluation.embedding import relative_path, tile
+from deepward.evaluation.media_words import in_words_of
 from deepward.evaluation.montage import relative_evidence
 from deepward.evaluation.wording import percent
+from deepward.media import NOUNS
 
 __all__ = ["KINDS", "Evidence", "Finder", "failures", "pick_tiles"]
 
@@ -56,7 +58,10 @@ def _ordered(table: pd.DataFrame, falling: bool) -> pd.DataFrame:
 
 
 def failures(
-    results: Sequence[DomainMetrics], finder: Finder | None, evidence: Evidence | None
+    results: Sequence[DomainMetrics],
+    finder: Finder | None,
+    evidence: Evidence | None,
+    medium: str = "image",
 ) -> list[dict[str, Any]]:
     """Groups of tiles, each with `title`, `kind` and `tiles`; kinds without any are left out.
 
@@ -64,6 +69,7 @@ def failures(
         results: of one detector.
         finder: gives a picture by its path in the table of scores; None leaves pictures out.
         evidence: log-odds for fake by place, (H, W); None leaves the surest fakes out.
+        medium: that they are of.
     """
     if finder is None:
         return []
@@ -73,14 +79,15 @@ def failures(
             continue
         most = WITH_EVIDENCE if kind == "surest" else MOST
         shown = evidence if kind == "surest" else None
-        tiles = list(_tiles(pick_tiles(results, kind, most), finder, shown))
+        tiles = list(_tiles(pick_tiles(results, kind, most), finder, shown, NOUNS[medium]))
         if tiles:
+            title = in_words_of(medium, title)
             groups.append({"title": title, "kind": kind, "tiles": tiles})
     return groups
 
 
 def _tiles(
-    rows: pd.DataFrame, finder: Finder, evidence: Evidence | None
+    rows: pd.DataFrame, finder: Finder, evidence: Evidence | None, noun: str
 ) -> Iterator[dict[str, Any]]:
     for row in rows.itertuples():
         pixels = finder(str(row.path))
@@ -91,7 +98,7 @@ def _tiles(
         yield {
             "picture": tile(pixels),
             "evidence": tile(pixels, relative_evidence(evidence(pixels))) if evidence else None,
-            "alt": f"{truth} picture of {row.domain}, verdict {row.verdict}, {chance} fake",
+            "alt": f"{truth} {noun} of {row.domain}, verdict {row.verdict}, {chance} fake",
             "name": relative_path(str(row.path), str(row.domain)),
             "domain": row.domain,
             "probability": chance,

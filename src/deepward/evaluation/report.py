@@ -20,6 +20,7 @@ from deepward.evaluation.failures import Evidence, Finder, failures
 from deepward.evaluation.glossary import GLOSSARY
 from deepward.evaluation.lineage import Lineage, draw_lineage, of_detectors
 from deepward.evaluation.matrices import TransferMatrix
+from deepward.evaluation.media_words import in_words_of
 from deepward.evaluation.model_card import MODEL_CARD, training_data
 from deepward.evaluation.sections import domain_section, folder_rows, pictures_of_learning
 from deepward.evaluation.standing import missed_kinds, standing
@@ -117,9 +118,10 @@ class ReportData:
 
 def build_report(data: ReportData) -> str:
     """The whole page as text, to be written as UTF-8."""
-    place = files("deepward.evaluation")
+    place, medium = files("deepward.evaluation"), data.medium
+    texts = {name: place.joinpath(name).read_text("utf-8") for name in _TEMPLATES}
     environment = Environment(
-        loader=DictLoader({name: place.joinpath(name).read_text("utf-8") for name in _TEMPLATES}),
+        loader=DictLoader({name: in_words_of(medium, text) for name, text in texts.items()}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -134,47 +136,50 @@ def build_report(data: ReportData) -> str:
         data=data,
         version=__version__,
         first=first,
-        detectors=[_detector(each) for each in data.detectors],
+        detectors=[_detector(each, medium) for each in data.detectors],
         several=len(data.detectors) > 1,
         missed=missed_kinds(data.detectors),
         worst=_worst(first),
         cautions=_cautions(data),
         few=few_pictures([found for each in data.detectors for found in each.domains]),
-        standing=standing(data.detectors),
+        standing=standing(data.detectors, medium),
         sections=[
-            domain_section(found, f"domain-{place + 1}")
-            for place, found in enumerate(first.domains)
+            domain_section(found, f"domain-{number}", medium)
+            for number, found in enumerate(first.domains, 1)
         ],
         learning=pictures_of_learning(data.ladders, data.stages, data.matrices),
         fewshot=fewshot_sections(data.fewshot),
         lessons=sorted(data.lessons, key=lambda each: (each.family, each.domain, each.engine)),
         changes=changes(data.releases, [str(each.get("content_hash")) for each in told.values()]),
-        failures=failures(first.domains, data.pixels, first.evidence),
+        failures=failures(first.domains, data.pixels, first.evidence, medium),
         lineage=draw_lineage(data.lineage or of_detectors(told)),
-        glossary=GLOSSARY,
-        card=_card(data.detectors),
-        limits=_card_of(first)["limits"],
+        glossary={in_words_of(medium, k): in_words_of(medium, v) for k, v in GLOSSARY.items()},
+        card=_card(data.detectors, medium),
+        limits=_card_of(first, medium)["limits"],
         sources=folder_rows(names, data.counts, data.audits),
     )
 
 
-def _detector(shown: DetectorResults) -> dict[str, Any]:
+def _detector(shown: DetectorResults, medium: str) -> dict[str, Any]:
     """What the page says of one detector by itself."""
     return {
         "shown": shown,
         "hash": (shown.facts.get("content_hash") or "unknown")[:12],
-        "verdict": verdict(shown.domains, shown.trained_on),
+        "verdict": verdict(shown.domains, shown.trained_on, medium),
         "lineage": rows_of(shown.facts),
     }
 
 
-def _card_of(shown: DetectorResults) -> dict[str, Any]:
-    return {**MODEL_CARD, **training_data(shown.trained_on), **shown.model_card}
+def _card_of(shown: DetectorResults, medium: str) -> dict[str, Any]:
+    fixed = {name: in_words_of(medium, text) for name, text in MODEL_CARD.items()}
+    return {**fixed, **training_data(shown.trained_on), **shown.model_card}
 
 
-def _card(detectors: Sequence[DetectorResults]) -> list[tuple[str, list[tuple[str, Any]]]]:
+def _card(
+    detectors: Sequence[DetectorResults], medium: str
+) -> list[tuple[str, list[tuple[str, Any]]]]:
     """Lines of the model card; what is not the same of all detectors stands under their names."""
-    cards = {each.label: _card_of(each) for each in detectors}
+    cards = {each.label: _card_of(each, medium) for each in detectors}
     lines = []
     for key in dict.fromkeys(key for card in cards.values() for key in card):
         values = [(label, card[key]) for label, card in cards.items() if key in card]
@@ -185,7 +190,9 @@ def _card(detectors: Sequence[DetectorResults]) -> list[tuple[str, list[tuple[st
 
 def _cautions(data: ReportData) -> dict[str, list[str]]:
     """Warnings by domain: those that hold for all detectors once, others with their name."""
-    by_detector = {each.label: cautions(each.domains, data.audits) for each in data.detectors}
+    by_detector = {
+        each.label: cautions(each.domains, data.audits, data.medium) for each in data.detectors
+    }
     found: dict[str, list[str]] = {}
     for label, warned in by_detector.items():
         for domain, notes in warned.items():

@@ -10,6 +10,7 @@ from deepward.evaluation.embedding import inline_svg
 from deepward.evaluation.glossary import METRIC_TITLES
 from deepward.evaluation.grids import confusion_figure, heat_map
 from deepward.evaluation.matrices import TransferMatrix
+from deepward.evaluation.media_words import in_words_of
 from deepward.evaluation.spreads import score_histograms
 from deepward.evaluation.wording import number
 from deepward.metrics.intervals import Estimate
@@ -58,7 +59,7 @@ FIGURES = {  # name -> (what it is, how it is read)
 }
 
 
-def domain_section(found: DomainMetrics, anchor: str) -> dict[str, Any]:
+def domain_section(found: DomainMetrics, anchor: str, medium: str = "image") -> dict[str, Any]:
     """One detector on one domain: its figures and tables; `anchor` is unique on the page."""
     figures: list[tuple[str, bytes]] = []
     if found.scores is not None:
@@ -76,7 +77,11 @@ def domain_section(found: DomainMetrics, anchor: str) -> dict[str, Any]:
         "found": found,
         "anchor": anchor,
         "figures": [
-            (name, inline_svg(svg, f"{anchor}-{name}", f"{alt} on {found.domain}"), caption)
+            (
+                name,
+                inline_svg(svg, f"{anchor}-{name}", f"{alt} on {found.domain}"),
+                in_words_of(medium, caption),
+            )
             for name, svg in figures
             for alt, caption in (FIGURES[name],)
         ],

@@ -7,6 +7,7 @@ from deepward.evaluation.domain_metrics import DomainMetrics
 from deepward.evaluation.embedding import inline_svg
 from deepward.evaluation.spreads import overview_figure
 from deepward.evaluation.wording import FEW, number
+from deepward.media import NOUNS
 from deepward.metrics.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def side_of(shown: "DetectorResults", domain: str) -> str:
     return "trained" if domain in shown.trained_on else "new"
 
 
-def standing(detectors: Sequence["DetectorResults"]) -> dict[str, Any]:
+def standing(detectors: Sequence["DetectorResults"], medium: str = "image") -> dict[str, Any]:
     """Tables and figures: pictures as they are by side, then laundered ones by side.
 
     Returns:
@@ -50,16 +51,18 @@ def standing(detectors: Sequence["DetectorResults"]) -> dict[str, Any]:
         domain of that side has both classes).
     """
     return {
-        "clean": [_part(name, lines, laundered=False) for name, lines in sides(detectors).items()],
+        "clean": [
+            _part(name, lines, medium, laundered=False) for name, lines in sides(detectors).items()
+        ],
         "laundered": [
-            _part(name, measured, laundered=True)
+            _part(name, measured, medium, laundered=True)
             for name, lines in sides(detectors).items()
             if (measured := [line for line in lines if line[1].n_laundered])
         ],
     }
 
 
-def _part(side: str, lines: Sequence[Line], *, laundered: bool) -> dict[str, Any]:
+def _part(side: str, lines: Sequence[Line], medium: str, *, laundered: bool) -> dict[str, Any]:
     results: dict[str, list[DomainMetrics]] = {}
     for shown, found in lines:
         auc = (found.laundered if laundered else found.metrics)["auc"]
@@ -75,7 +78,7 @@ def _part(side: str, lines: Sequence[Line], *, laundered: bool) -> dict[str, Any
         figure = inline_svg(
             overview_figure(results, laundered=laundered, kind="svg"),
             f"standing-{side}-{'laundered' if laundered else 'clean'}",
-            f"AUC with 95 % intervals, pictures {way}, of {TITLES[side].lower()}: {told}",
+            f"AUC with 95 % intervals, {NOUNS[medium]}s {way}, of {TITLES[side].lower()}: {told}",
         )
     return {"title": TITLES[side], "side": side, "lines": lines, "figure": figure}
 

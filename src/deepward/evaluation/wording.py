@@ -4,6 +4,8 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from deepward.evaluation.domain_metrics import DomainMetrics
+from deepward.evaluation.media_words import in_words_of
+from deepward.media import NOUNS
 from deepward.metrics.intervals import Estimate
 
 __all__ = ["cautions", "few_pictures", "number", "percent", "signed", "verdict"]
@@ -31,7 +33,9 @@ def signed(value: float) -> str:
     return f"{value:+.3f}".replace("-", "\u2212")
 
 
-def verdict(results: Sequence[DomainMetrics], learned: Container[str] = ()) -> list[str]:
+def verdict(
+    results: Sequence[DomainMetrics], learned: Container[str] = (), medium: str = "image"
+) -> list[str]:
     """Three sentences on a detector: on origins new to it, on known ones, and at its threshold.
 
     Domains that the detector has learned from and domains new to it are never taken together, nor
@@ -40,29 +44,33 @@ def verdict(results: Sequence[DomainMetrics], learned: Container[str] = ()) -> l
     Args:
         results: of one detector, one per domain.
         learned: domains that it has learned from; empty where that is not known.
+        medium: that it judges.
     """
     if not results:
-        return ["Nothing could be measured on these pictures."]
+        return [in_words_of(medium, "Nothing could be measured on these pictures.")]
     new = [found for found in results if found.domain not in learned]
     trained = [found for found in results if found.domain in learned]
     if not learned:
         return [
-            _tells_apart(new, None),
+            _tells_apart(new, None, medium),
             "Which of these domains it has learned from is not known.",
             _at_threshold([(new, "")]),
         ]
     return [
-        _tells_apart(new, NEW),
-        _tells_apart(trained, TRAINED),
+        _tells_apart(new, NEW, medium),
+        _tells_apart(trained, TRAINED, medium),
         _at_threshold([(new, "domains that are new to it"), (trained, "those it was trained on")]),
     ]
 
 
-def _tells_apart(results: Sequence[DomainMetrics], kind: tuple[str, str] | None) -> str:
+def _tells_apart(
+    results: Sequence[DomainMetrics], kind: tuple[str, str] | None, medium: str
+) -> str:
     """How well fakes are told from reals on domains of one kind; None: it is not known which."""
     both = [found for found in results if found.metrics["auc"].value is not None]
     if not both:
-        none = "No domain" if not results else "No domain with real and fake pictures"
+        files = in_words_of(medium, "No domain with real and fake pictures")
+        none = "No domain" if not results else files
         return f"{none}{f' that {kind[0]}' if kind else ''} was measured."
     if len(both) == 1:
         where = f"On {both[0].domain}" + (f", which {kind[0]}," if kind else "")
@@ -72,8 +80,9 @@ def _tells_apart(results: Sequence[DomainMetrics], kind: tuple[str, str] | None)
     laundered = [f.laundered["auc"] for f in both if f.laundered["auc"].value is not None]
     sentence = f"{where} it tells fakes from reals {_strength(aucs)}: {_range('AUC', aucs)}"
     if laundered:
-        sentence += f"; after the pictures were halved and saved again, {_range('AUC', laundered)}"
-    return f"{sentence}; it {_gain(both)}."
+        after = in_words_of(medium, "after the pictures were halved and saved again")
+        sentence += f"; {after}, {_range('AUC', laundered)}"
+    return f"{sentence}; it {_gain(both, medium)}."
 
 
 def _strength(aucs: Sequence[Estimate]) -> str:
@@ -88,7 +97,7 @@ def _strength(aucs: Sequence[Estimate]) -> str:
     return "no better than chance may"
 
 
-def _gain(both: Sequence[DomainMetrics]) -> str:
+def _gain(both: Sequence[DomainMetrics], medium: str) -> str:
     gains = [found.gain_over_control for found in both]
     clear = sum(1 for gain in gains if gain.low is not None and gain.low > 0)
     values = [gain.value for gain in gains if gain.value is not None]
@@ -100,9 +109,10 @@ def _gain(both: Sequence[DomainMetrics]) -> str:
         where = " on each of them"
     else:
         where = f" on {clear} of the {len(both)}" if clear else " on any of them"
+    control = in_words_of(medium, "the thumbnail control")
     if clear:
-        return f"beats the thumbnail control{where} ({spread})"
-    return f"is not shown to beat the thumbnail control{where} ({spread})"
+        return f"beats {control}{where} ({spread})"
+    return f"is not shown to beat {control}{where} ({spread})"
 
 
 def _at_threshold(sides: Sequence[tuple[Sequence[DomainMetrics], str]]) -> str:
@@ -138,7 +148,9 @@ def _share_range(estimates: Sequence[Estimate]) -> str:
 
 
 def cautions(
-    results: Sequence[DomainMetrics], audits: Mapping[str, Mapping[str, Any]]
+    results: Sequence[DomainMetrics],
+    audits: Mapping[str, Mapping[str, Any]],
+    medium: str = "image",
 ) -> dict[str, list[str]]:
     """What a reader should know before trusting a number: sentences by domain."""
     found: dict[str, list[str]] = {}
@@ -146,19 +158,21 @@ def cautions(
         notes = []
         if result.split in LEARNED_FROM:
             notes.append(
-                f"these are pictures of its {result.split} split, which detectors"
+                f"these are {NOUNS[medium]}s of its {result.split} split, which detectors"
                 f" {LEARNED_FROM[result.split]}: the numbers flatter one that did."
             )
         if audits.get(result.domain, {}).get("flagged"):
-            notes.append(
+            words = (
                 "the shortcut audit flagged this domain: real and fake files can be told apart"
                 " without looking at the picture, so its AUC may be too good."
             )
+            notes.append(in_words_of(medium, words))
         gain = result.gain_over_control
         if gain.low is not None and gain.low <= 0:
+            control = in_words_of(medium, "the thumbnail control")
             notes.append(
-                "the detector is not shown to beat the thumbnail control here: its interval"
-                " includes no gain at all."
+                f"the detector is not shown to beat {control} here: its interval includes no gain"
+                " at all."
             )
         alarm = result.false_alarm
         if alarm.low is not None and alarm.low > result.false_positive_rate:
@@ -173,7 +187,8 @@ def cautions(
             if share.value is not None and share.value > MANY_INCONCLUSIVE:
                 notes.append(f"{percent(share.value)} of the {name} got no verdict (inconclusive).")
         if result.n_not_scored:
-            notes.append(f"{result.n_not_scored} pictures are too small to be scored.")
+            noun, short = NOUNS[medium], "small" if medium == "image" else "short"
+            notes.append(f"{result.n_not_scored} {noun}s are too {short} to be scored.")
         if notes:
             found.setdefault(result.domain, []).extend(notes)
     return found

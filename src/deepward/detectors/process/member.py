@@ -74,8 +74,16 @@ class ProcessMember(FittedHeads):
         )
 
     def adapt(self, support: Samples, stage: Stage, tell: Progress) -> Self:
-        """A few samples are a small stage: their fakes become a head, or join one."""
-        return self.update(replace(stage, train=support, val=_none_of(support)), tell)
+        """A few samples are a small stage: their fakes become a head, or join one.
+
+        Of a domain that is known already they join what is known of it.
+        """
+        small = replace(stage, train=support, val=_none_of(support))
+        rows = describe_stage(self.config.name, self.frame, small, tell)
+        known = self.bank[np.isin(self.bank.domains, rows.domains)]
+        member = replace(self, descriptions=stage.descriptions)
+        grown = member.learned(Bank.join([known, rows]), stage.families)
+        return replace(grown, families={**grown.families, **self.families}, stored=None)
 
     def forget(self, domain: str) -> Self:
         """Takes a domain's rows out of the bank: as if it had never been learned.
