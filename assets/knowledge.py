@@ -20,7 +20,8 @@ class CrawlLimits(dg.Config):
     """How far one run of the crawl goes; what is left over waits for the next.
 
     `delay_seconds` is between two requests to one host (robots.txt may ask for more),
-    `timeout_seconds` and `max_bytes` are for one page.
+    `timeout_seconds` and `max_bytes` are for one page. `feeds_only` reads the feeds among the
+    sources; what other sources gave before is kept.
     """
 
     max_pages: int = 1000
@@ -28,6 +29,7 @@ class CrawlLimits(dg.Config):
     delay_seconds: float = 2.0
     timeout_seconds: float = 30.0
     max_bytes: int = 10_000_000
+    feeds_only: bool = False
 
 
 class IndexConfig(dg.Config):
@@ -93,9 +95,12 @@ def crawled_documents(
     sources = allowed_sources(knowledge.settings().sources, added_addresses(files))
     if not sources:
         context.log.info("No source may be crawled: set DEEPWARD_SOURCES=shipped to allow them.")
+    if config.feeds_only:
+        sources = [source for source in sources if source.feed]
     with reporting.show(context.log.info) as progress:
-        limits = CrawlConfig(**config.model_dump())
-        report = crawl(sources, files.crawl, limits, forget_others=True, progress=progress)
+        limits = CrawlConfig(**config.model_dump(exclude={"feeds_only"}))
+        forget = not config.feeds_only
+        report = crawl(sources, files.crawl, limits, forget_others=forget, progress=progress)
     crawled = Crawled.open(files.crawl)
     contents = crawled.table.dropna(subset=["content_hash"])
     kept = store.ensure(

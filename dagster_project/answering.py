@@ -110,17 +110,25 @@ def _put_news(options: argparse.Namespace) -> None:
 
 def _asked(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     """Jobs and partitions that the sensor over the inbox asks for; its cursor is kept in a file."""
-    from resources import ArtifactStore, DomainFolders
+    from resources import ArtifactStore, DomainFolders, Knowledge, Watching
     from sensors.technique_feed import technique_feed_sensor
 
     cursor = home() / "inbox" / "demo.cursor"
     before = cursor.read_text(encoding="utf-8") if cursor.is_file() else None
     context = dg.build_sensor_context(instance=instance, cursor=before)
-    found = technique_feed_sensor(context, store=ArtifactStore(), domains=DomainFolders())
+    found = technique_feed_sensor(
+        context,
+        store=ArtifactStore(),
+        domains=DomainFolders(),
+        knowledge=Knowledge(),
+        watching=Watching(),
+    )
     for request in found.dynamic_partitions_requests or []:
         if request.partition_keys:
             instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
+    # Feeds are the daemon's to read; what was put into the inbox is answered here.
     asked = [(run.job_name, run.partition_key) for run in found.run_requests or []]
+    asked = [(job, key) for job, key in asked if key]
     if not asked and found.cursor:
         cursor.write_text(found.cursor, encoding="utf-8")
     return asked

@@ -16,7 +16,12 @@ from jobs.generalization import (
     train_adversarial,
     train_experts,
 )
-from jobs.knowledge import refresh_documents, refresh_knowledge, refresh_knowledge_daily
+from jobs.knowledge import (
+    read_feeds,
+    refresh_documents,
+    refresh_knowledge,
+    refresh_knowledge_daily,
+)
 from jobs.meta_learning import meta_train
 from jobs.monitoring import watch_traffic
 from jobs.release import release_challenger
@@ -30,6 +35,7 @@ all_jobs = [
     meta_train,
     refresh_knowledge,
     refresh_documents,
+    read_feeds,
     write_brief,
     make_fewshot_set,
     release_challenger,
@@ -48,6 +54,7 @@ __all__ = [
     "make_fewshot_set",
     "measure_robustness",
     "meta_train",
+    "read_feeds",
     "refresh_documents",
     "refresh_knowledge",
     "refresh_knowledge_daily",

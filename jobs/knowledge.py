@@ -17,6 +17,14 @@ refresh_documents = dg.define_asset_job(
     description="The same without crawling. The sensor new_document_sensor starts it.",
     executor_def=dg.in_process_executor,
 )
+read_feeds = dg.define_asset_job(
+    "read_feeds",
+    selection=dg.AssetSelection.assets("crawled_documents"),
+    config={"ops": {"crawled_documents": {"config": {"feeds_only": True, "minutes": 10.0}}}},
+    description="Read the feeds among the allowed sources, and no other page. The sensor "
+    "technique_feed_sensor starts it, and looks for techniques in what they brought.",
+    executor_def=dg.in_process_executor,
+)
 refresh_knowledge_daily = dg.ScheduleDefinition(
     name="refresh_knowledge_daily",
     job=refresh_knowledge,

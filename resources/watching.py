@@ -1,4 +1,4 @@
-"""When sensors look at traffic, and where they may tell of a failure."""
+"""When sensors look at traffic and feeds, and where they may tell of a failure."""
 
 import os
 
@@ -8,6 +8,7 @@ from pydantic import Field
 from deepward.errors import UsageError
 
 EVERY = 100
+FEED_MINUTES = 60
 LAUNDERED = "DEEPWARD_TRAFFIC_LAUNDERED"
 _YES_OR_NO = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
@@ -35,6 +36,21 @@ class Watching(dg.ConfigurableResource):  # type: ignore[type-arg]
         if text.lower() not in _YES_OR_NO:
             raise UsageError(f"{LAUNDERED} is {text!r}: give 1 or 0.")
         return _YES_OR_NO[text.lower()]
+
+    @property
+    def feed_minutes(self) -> int:
+        """Between two readings of the feeds that may be read: `DEEPWARD_FEED_MINUTES`, or 60.
+
+        Raises:
+            UsageError: the setting is no number from 1 on.
+        """
+        text = os.environ.get("DEEPWARD_FEED_MINUTES") or str(FEED_MINUTES)
+        if not text.isdecimal() or int(text) < 1:
+            raise UsageError(
+                f"DEEPWARD_FEED_MINUTES is {text!r}: give the minutes, from 1 on, between two "
+                "readings of the feeds."
+            )
+        return int(text)
 
     @property
     def rows(self) -> int:

@@ -10,8 +10,9 @@ import dagster as dg
 
 from assets.partitions import can_be_partition, domain_partitions, technique_partitions
 from deepward.files import canonical_json
-from jobs import learn_domain, respond_to_technique
-from resources import ArtifactStore, DomainFolders
+from jobs import learn_domain, read_feeds, respond_to_technique
+from resources import ArtifactStore, DomainFolders, Knowledge, Watching
+from sensors.feeds import joined_cursor, look_at_feeds, split_cursor
 
 if TYPE_CHECKING:
     from deepward.inbox import Answer
@@ -46,40 +47,56 @@ def select_news(answers: "Sequence[Answer]", cursor: str | None) -> News:
 
 
 @dg.sensor(
-    jobs=[learn_domain, respond_to_technique],
+    jobs=[learn_domain, respond_to_technique, read_feeds],
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Takes notes about techniques out of the inbox. Specimens become a domain that is "
     "learned at once; about a technique that is not known by any of its names the agents write, "
-    "and fakes of it are synthesized.",
+    "and fakes of it are synthesized. Every hour (DEEPWARD_FEED_MINUTES) it has the allowed feeds "
+    "read, and puts what they tell of new techniques into the inbox.",
 )
 def technique_feed_sensor(
-    context: dg.SensorEvaluationContext, store: ArtifactStore, domains: DomainFolders
+    context: dg.SensorEvaluationContext,
+    store: ArtifactStore,
+    domains: DomainFolders,
+    knowledge: Knowledge,
+    watching: Watching,
 ) -> dg.SensorResult:
     from deepward.inbox import Inbox
 
     inbox = Inbox(store.folder)
-    registered = context.instance.get_dynamic_partitions(str(technique_partitions.name))
+    registered = list(context.instance.get_dynamic_partitions(str(technique_partitions.name)))
+    answered, feeds = split_cursor(context.cursor)
+    feeds, reading, told = look_at_feeds(
+        inbox, store, knowledge, registered, feeds, time.time(), watching.feed_minutes
+    )
+    if told:
+        context.log.info(told)
     waiting, refused = inbox.waiting()
     settled = inbox.settled(waiting, time.time())
     for note in settled:
         inbox.take(note, registered)
-    found = select_news(inbox.answers(), context.cursor)
+    found = select_news(inbox.answers(), answered)
+    cursor = joined_cursor(found.cursor, feeds)
     for answer in found.specimens:
         inbox.link(answer, domains.folder)
-    if not found.specimens and not found.techniques:
+    if not found.specimens and not found.techniques and not reading:
         writing = len(waiting) - len(settled)
         reason = f"{writing} notes are still being written." if writing else "No news."
         if refused:
             reason += f" Not understood (see the .why beside): {', '.join(sorted(refused))}."
-        return dg.SensorResult(skip_reason=reason, cursor=found.cursor)
+        return dg.SensorResult(skip_reason=f"{reason} {told}".strip(), cursor=cursor)
     return dg.SensorResult(
-        run_requests=[*map(_learning, found.specimens), *map(_answering, found.techniques)],
+        run_requests=[
+            *map(_learning, found.specimens),
+            *map(_answering, found.techniques),
+            *reading,
+        ],
         dynamic_partitions_requests=[
             domain_partitions.build_add_request([a.domain for a in found.specimens]),
             technique_partitions.build_add_request([a.slug for a in found.techniques]),
         ],
-        cursor=found.cursor,
+        cursor=cursor,
     )
 
 

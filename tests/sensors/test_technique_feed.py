@@ -8,14 +8,16 @@ import dagster as dg
 import pytest
 
 from deepward.inbox import Inbox
-from resources import ArtifactStore, DomainFolders
+from resources import ArtifactStore, DomainFolders, Knowledge, Watching
 from sensors.technique_feed import select_news, technique_feed_sensor
 
 
 def tick(instance: dg.DagsterInstance, home: Path, cursor: str | None) -> dg.SensorResult:
     context = dg.build_sensor_context(instance=instance, cursor=cursor)
     store, domains = ArtifactStore(root=str(home)), DomainFolders(root=str(home / "domains"))
-    found = technique_feed_sensor(context, store=store, domains=domains)
+    found = technique_feed_sensor(
+        context, store=store, domains=domains, knowledge=Knowledge(), watching=Watching()
+    )
     for request in found.dynamic_partitions_requests or []:
         instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
     return found
