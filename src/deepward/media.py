@@ -5,9 +5,10 @@ at 16 kHz as `deepward.sounds.prepare` leaves it.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # Dagster reads the media's names without NumPy
+    from numpy.typing import NDArray
 
 __all__ = [
     "MEDIA",
@@ -25,7 +26,7 @@ __all__ = [
     "twins_of",
 ]
 
-Sample = NDArray[Any]
+Sample: TypeAlias = "NDArray[Any]"
 
 MEDIA: tuple[str, ...] = ("image", "audio")
 NOUNS: dict[str, str] = {"image": "picture", "audio": "sound"}  # as people are told of them
