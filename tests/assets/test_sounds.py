@@ -32,6 +32,10 @@ from tests.drawn import striped_images
 from tests.spoken import vocoded, voice, write_sound
 
 RATE = {"false_positive_rate": 0.2}  # few reals are drawn
+QUICKLY = {
+    "domain_metrics": {"detector": "head", "resamples": 20},
+    "released_detector": {"resamples": 50},
+}
 
 
 def add_voices(name: str, first: int, sizes: dict[str, int]) -> None:
@@ -75,78 +79,123 @@ def shown(ran: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
     return {k: v.value for k, v in events[-1].materialization.metadata.items()}
 
 
-def test_the_main_job_trains_measures_and_reports_sounds(instance: dg.DagsterInstance) -> None:
-    ran = run(
+def materialize(
+    instance: dg.DagsterInstance, asset: str, domain: str | None = None, **config: Any
+) -> dg.ExecuteInProcessResult:
+    ran = dg.materialize(
+        [each for each in defs.assets or () if isinstance(each, dg.AssetsDefinition)],
+        selection=[asset],
+        instance=instance,
+        partition_key=domain,
+        run_config={"ops": {asset: {"config": config}}},
+        resources={**defs.resources, "tracking": Tracking(enabled=False)},
+    )
+    assert ran.success
+    return ran
+
+
+@pytest.fixture(scope="module")
+def trained(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    """The main job over the first domain."""
+    return run(
         instance,
         "evaluate_domains",
         "voices",
         baseline_detector={**RATE, "domains": ["voices"]},
         domain_metrics={"resamples": 20},
     )
-    assert default_detector("audio").is_dir() and not default_detector().exists()
-    found = shown(ran, "domain_metrics")
-    assert found["auc"] > 0.8 and "figure_pictures" in found
-    assert "threshold_audio" in shown(ran, "baseline_detector")
-    assert report_file("audio").is_file() and not report_file().exists()
-    store, folders = ArtifactStore(), DomainFolders()
-    assert scanned_domains(instance, store, folders) == []
-    assert len(scanned_domains(instance, store, folders, "audio")) == 1
 
 
-def test_one_more_domain_of_sounds_is_learned_and_set_against_the_champion(
-    instance: dg.DagsterInstance,
-) -> None:
-    options = {"domain_metrics": {"detector": "head", "resamples": 20}}
-    options["released_detector"] = {"resamples": 50}
-    ran = run(instance, "learn_domain", "others", continual_checkpoints=RATE, **options)
-    assert shown(ran, "domain_metrics")["detector"] == "stage-000-others"
-    chain = Ledger(stages_folder("audio"))
-    assert chain.known() == ["others"] and chain.head().parent == "baseline_audio"
-    assert not stages_folder().exists()
-    (entry,) = Releases(ArtifactStore().folder, "audio").entries()
-    assert entry.detector == "stage-000-others"
-    assert {check["domain"] for check in entry.checks} >= {"others", "voices"}
-    assert champion_detector("audio").is_dir() == entry.released
-    assert shown(ran, "released_detector")["released_audio"] == entry.released
+@pytest.fixture(scope="module")
+def learned(
+    instance: dg.DagsterInstance, trained: dg.ExecuteInProcessResult
+) -> dg.ExecuteInProcessResult:
+    """The second domain, as the sensor has it learned."""
+    return run(instance, "learn_domain", "others", continual_checkpoints=RATE, **QUICKLY)
 
 
-def test_pictures_without_a_detector_are_told_to_be_not_judged(
-    instance: dg.DagsterInstance,
-) -> None:
+@pytest.fixture(scope="module")
+def mixed(
+    instance: dg.DagsterInstance, trained: dg.ExecuteInProcessResult
+) -> dg.ExecuteInProcessResult:
+    """A domain of pictures beside them, measured where there is no detector of pictures."""
     data = striped_images(16)
     for number, (pixels, label) in enumerate(zip(data.pixels, data.labels, strict=True)):
         place = domains_folder() / "photos" / "test" / ("1_fake" if label else "0_real")
         place.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(place / f"{number}.png"), pixels)
     instance.add_dynamic_partitions("domain", ["photos"])
-    found = shown(run(instance, "evaluate_new_domain", "photos"), "domain_metrics")
-    assert found["not_judged"] == "no detector of pictures yet" and "auc" not in found
+    return run(instance, "evaluate_new_domain", "photos")
+
+
+def test_the_main_job_trains_measures_and_reports_sounds(
+    instance: dg.DagsterInstance, trained: dg.ExecuteInProcessResult
+) -> None:
+    assert default_detector("audio").is_dir() and not default_detector().exists()
+    found = shown(trained, "domain_metrics")
+    assert found["auc"] > 0.8 and "figure_pictures" in found
+    assert "threshold_audio" in shown(trained, "baseline_detector")
+    assert report_file("audio").is_file() and not report_file().exists()
+    store, folders = ArtifactStore(), DomainFolders()
+    found = scanned_domains(instance, store, folders, "audio")
+    assert "voices" in {manifest.domain for manifest in found}
+    pictures = scanned_domains(instance, store, folders)
+    assert "voices" not in {manifest.domain for manifest in pictures}
+
+
+def test_one_more_domain_of_sounds_is_learned_and_set_against_the_champion(
+    learned: dg.ExecuteInProcessResult,
+) -> None:
+    assert shown(learned, "domain_metrics")["detector"] == "stage-000-others"
+    first = Ledger(stages_folder("audio")).chain()[0]
+    assert first.domains == ("others",) and first.parent == "baseline_audio"
+    assert not stages_folder().exists()
+    entry = Releases(ArtifactStore().folder, "audio").entries()[0]
+    assert entry.detector == "stage-000-others"
+    assert {check["domain"] for check in entry.checks} >= {"others", "voices"}
+    assert champion_detector("audio").is_dir() == entry.released
+    assert shown(learned, "released_detector")["released_audio"] == entry.released
 
 
 def test_a_forgotten_domain_of_sounds_leaves_what_was_there_before(
-    instance: dg.DagsterInstance,
+    instance: dg.DagsterInstance, learned: dg.ExecuteInProcessResult
 ) -> None:
-    ran = dg.materialize(
-        [asset for asset in defs.assets or () if isinstance(asset, dg.AssetsDefinition)],
-        selection=["continual_checkpoints"],
-        instance=instance,
-        partition_key="others",
-        run_config={"ops": {"continual_checkpoints": {"config": {**RATE, "forget": True}}}},
-        resources={**defs.resources, "tracking": Tracking(enabled=False)},
-    )
-    assert ran.success
-    head = Ledger(stages_folder("audio")).head()
-    assert head is not None and head.forgot
+    materialize(instance, "continual_checkpoints", "others", **RATE, forget=True)
+    head = Ledger(stages_folder("audio")).forgotten("others")
+    assert head is not None
     now = load_detector(ArtifactStore().path(f"detectors/{head.detector}"))
-    before = load_detector(default_detector("audio"))
-    prepared = [prepare(voice(seed, 1.0)) for seed in range(200, 204)]
-    told = [each.predict(prepared).logit for each in (now, before)]
-    assert told[0] == pytest.approx(told[1], abs=1e-6)
+    assert "others" not in now.lineage["domains"]
+    if head.number == 1:  # nothing else was learned in between
+        prepared = [prepare(voice(seed, 1.0)) for seed in range(200, 204)]
+        before = load_detector(default_detector("audio"))
+        told = [each.predict(prepared).logit for each in (now, before)]
+        assert told[0] == pytest.approx(told[1], abs=1e-6)
+
+
+def test_pictures_without_a_detector_are_told_to_be_not_judged(
+    mixed: dg.ExecuteInProcessResult,
+) -> None:
+    found = shown(mixed, "domain_metrics")
+    assert found["not_judged"] == "no detector of pictures yet" and "auc" not in found
+
+
+def test_the_sequence_has_domains_of_both_media_in_stages_of_one(
+    instance: dg.DagsterInstance,
+    learned: dg.ExecuteInProcessResult,
+    mixed: dg.ExecuteInProcessResult,
+) -> None:
+    told = shown(materialize(instance, "task_sequence", pictures=8), "task_sequence")
+    groups = ArtifactStore().read_json("sequence/task_sequence.json")["groups"]
+    assert "figure_transfer" in told and told["stages"] == len(groups)
+    assert groups[0] == ["photos"] and groups[-2:] == [["others"], ["voices"]]
 
 
 @pytest.mark.slow
 def test_a_note_on_a_voice_technique_goes_the_whole_way(
-    instance: dg.DagsterInstance, corpus_files: Any, tmp_path: Path
+    instance: dg.DagsterInstance,
+    learned: dg.ExecuteInProcessResult,
+    corpus_files: Any,
+    tmp_path: Path,
 ) -> None:
     home = ArtifactStore().folder
     shutil.copytree(corpus_files.root, home / "knowledge")
@@ -178,9 +227,7 @@ def test_a_note_on_a_voice_technique_goes_the_whole_way(
     made = domains_folder() / "fewshot_papageno-9"
     assert medium_at(made) == "audio"
     instance.add_dynamic_partitions("domain", [made.name])
-    options = {"domain_metrics": {"detector": "head", "resamples": 20}}
-    options["released_detector"] = {"resamples": 50}
-    run(instance, "learn_domain", made.name, continual_checkpoints=RATE, **options)
+    run(instance, "learn_domain", made.name, continual_checkpoints=RATE, **QUICKLY)
     assert Ledger(stages_folder("audio")).known()[-1] == made.name
     entry = Releases(home, "audio").entries()[-1]
     assert entry.subject == "papageno-9" and not entry.released

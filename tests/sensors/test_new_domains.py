@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from deepward.home import default_detector
 from resources import DomainFolders
 from sensors.new_domains import (
     CHUNK,
@@ -132,6 +133,23 @@ def test_the_sensor_registers_a_new_folder_and_leaves_the_others_alone(
         instance.add_dynamic_partitions("domain", ["new"])
         third = tick(instance, root, second.cursor)
         assert not third.run_requests
+
+
+@pytest.mark.parametrize("medium", ["image", "audio"])
+def test_a_domain_is_learned_where_there_is_a_detector_of_its_medium(
+    root: Path, monkeypatch: pytest.MonkeyPatch, medium: str
+) -> None:
+    put(root, "photos")
+    (root / "voices" / "1_fake").mkdir(parents=True)
+    (root / "voices" / "1_fake" / "a.wav").write_bytes(b"voices")
+    default_detector(medium).mkdir(parents=True)
+    monkeypatch.setattr("sensors.new_domains.SETTLE_SECONDS", -1.0)
+    with dg.DagsterInstance.ephemeral() as instance:
+        found = tick(instance, root, tick(instance, root, None).cursor)
+    asked = {request.partition_key: request.job_name for request in found.run_requests or []}
+    learned = {"image": "photos", "audio": "voices"}[medium]
+    assert {name for name, job in asked.items() if job == "learn_domain"} == {learned}
+    assert set(asked) == {"photos", "voices"}
 
 
 def test_the_sensor_skips_with_words_where_there_is_no_folder(root: Path) -> None:
