@@ -41,7 +41,7 @@ def test_the_check_compares_recompressed_pictures_with_clean_ones(
 ) -> None:
     clean = {"condition": "as they are", "n": 9, "recall_fake": 0.9, "auc": 0.95}
     jpeg = {"condition": "jpeg 75", "n": 9, "recall_fake": recall, "auc": 0.94}
-    (check,) = robustness_checks({"degradations": [clean, jpeg]})
+    (check,) = robustness_checks([{"degradations": [clean, jpeg]}])
     assert check.passed is passed
-    (empty,) = robustness_checks({"degradations": [clean]})
+    (empty,) = robustness_checks([{"degradations": [clean]}])
     assert empty.passed and "not measured" in str(empty.metadata["found"])

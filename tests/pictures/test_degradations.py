@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from deepward.degrading import Degraded, find_degradations
 from deepward.errors import UsageError
-from deepward.pictures.degradations import DEGRADATIONS, DegradedImages, find_degradations
+from deepward.pictures.degradations import DEGRADATIONS
 from deepward.pictures.recompress import recompress
 from tests.drawn import striped_images
 
@@ -49,7 +50,7 @@ def test_jpeg_is_compressed_off_the_old_grid() -> None:
 
 def test_a_view_degrades_what_is_asked_for() -> None:
     blur = DEGRADATIONS["blur 1"]
-    view = DegradedImages([IMAGE, IMAGE[:50]], blur)
+    view = Degraded([IMAGE, IMAGE[:50]], blur)
     assert len(view) == 2 and np.array_equal(view[1:][0], blur.apply(IMAGE[:50]))
     assert [each.shape for each in view] == [IMAGE.shape, (50, 101, 3)]
 

@@ -71,8 +71,8 @@ def refused(challenger: Any, champion: Any) -> list[Any]:
 def test_the_same_under_every_degradation_passes_each() -> None:
     scores = degraded_scores(Judge(by_brightness), Judge(by_brightness), pictures())
     checks = list(robustness_checks(scores, OPTIONS))
-    assert [check.passed for check in checks] == [True] * len(CONDITIONS)
-    assert all(name in check.said for name, check in zip(CONDITIONS, checks, strict=True))
+    assert [check.passed for check in checks] == [True] * len(CONDITIONS["image"])
+    assert all(name in check.said for name, check in zip(CONDITIONS["image"], checks, strict=True))
 
 
 @pytest.mark.parametrize("worse", [but_blind_to_grain, alarmed_by_grain])

@@ -1,4 +1,4 @@
-"""`deepward robustness`: what is left of a detector when pictures are degraded or attacked."""
+"""`deepward robustness`: what is left of a detector when files are degraded or attacked."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,9 @@ from deepward.commands.options import (
     detector_at,
     root_at,
 )
+from deepward.domains.layout import medium_at
 from deepward.errors import UsageError
+from deepward.media import MEDIA, NOUNS
 
 if TYPE_CHECKING:
     from deepward.detectors import Detector
@@ -58,12 +60,15 @@ def robustness(
 ) -> None:
     """Measure a detector under JPEG, WebP, scaling, blur, noise, tone, crops, chains and attacks.
 
-    The same test pictures are judged under each condition, at the stored threshold. Attacks are
+    Sounds go through codecs, noise, a telephone, rooms, clipping and cuts, and are not attacked.
+    The same test files are judged under each condition, at the stored threshold. Attacks are
     APGD-CE, FAB and Square at 2, 4 and 8/255 on the detector's networks; without any, on those of
     --surrogate, else Square asks the detector itself on a few pictures.
     """
-    place, root = detector_at(detector), root_at(domains)
+    root = root_at(domains)
     folders = domain_folders(root, domain)
+    there = {medium_at(folder) for folder in folders}
+    place = detector_at(detector, next(each for each in MEDIA if each in there))
     if surrogate is not None and not (surrogate / "detector.json").is_file():
         raise UsageError(f"There is no detector at {surrogate}.")
 
@@ -79,9 +84,9 @@ def robustness(
         queries=queries,
         seed=seed,
     )
-    config.check()
     # Nothing is kept of degraded pictures: no later run will meet them.
     loaded = load_detector(place)
+    config.check(loaded.medium)
     other = load_detector(surrogate) if surrogate is not None else None
     if other is not None and not other.networks:
         raise UsageError(f"The detector at {surrogate} has no network to make attacks on.")
@@ -103,10 +108,13 @@ def robustness(
 
 
 def _pictures(detector: "Detector", manifests: Sequence["Manifest"], progress: Any) -> "ImageSet":
-    """The test pictures of these domains."""
+    """The test files of these domains, as far as the detector judges their medium."""
     from deepward.evaluation import split_to_measure
 
     learned = detector.lineage.get("domains", {})
+    manifests = [each for each in manifests if each.medium == detector.medium]
+    if not manifests:
+        raise UsageError(f"None of the domains holds {NOUNS[detector.medium]}s.")
     parts = [images([m], split_to_measure(m, learned), progress) for m in manifests]
     whole = parts[0]
     for part in parts[1:]:

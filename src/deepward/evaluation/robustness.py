@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepward.degrading import Degraded, find_degradations
 from deepward.errors import EvaluationError, UsageError
 from deepward.evaluation.measurement import Evaluated, Side
+from deepward.media import NOUNS, UNITS, only_medium, size_of
 from deepward.metrics.intervals import Estimate
 from deepward.metrics.ranking import paired_auc_difference, ranking_metrics
-from deepward.pictures.degradations import DegradedImages, find_degradations
 from deepward.progress import Advance, Progress, no_progress
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class RobustnessConfig:
 
     Attributes:
         most: pictures that are degraded, drawn evenly over labels and techniques; 0: all.
-        degradations: names or families of `DEGRADATIONS`; empty: all.
+        degradations: names or families of the medium's; empty: all.
         attacked: pictures that are attacked; 0 attacks none.
         sizes: of attacks, in units of 1/255.
         steps: of gradient; queries: of Square, for each picture and size.
@@ -49,13 +50,13 @@ class RobustnessConfig:
     seed: int = 0
     resamples: int = 1000
 
-    def check(self) -> None:
+    def check(self, medium: str = "image") -> None:
         """Says what does not make sense, before anything is computed.
 
         Raises:
             UsageError: a number is out of its range, or a degradation is not known.
         """
-        find_degradations(self.degradations)
+        find_degradations(self.degradations, medium)
         if min(self.most, self.attacked, self.black_box) < 0 or min(self.steps, self.queries) < 1:
             raise UsageError(
                 "Counts of pictures must not be negative; attacks need a step and a query at least."
@@ -194,18 +195,20 @@ def measure_robustness(
         EvaluationError: no picture is large enough, or one class is missing.
     """
     config = config or RobustnessConfig()
-    config.check()
+    medium = only_medium(data.pixels) or "image"
+    config.check(medium)
     chosen = data.subset(pick_evenly(data, config.most, config.seed))
     measured = _Measured(detector, chosen, config)
-    conditions = find_degradations(config.degradations)
+    conditions = find_degradations(config.degradations, medium)
     rows = [measured.condition(CLEAN, "clean", 0.0, chosen.pixels, np.arange(len(chosen)))]
     for number, each in enumerate(conditions):
         progress(Advance("degrading", number, len(conditions), "condition", each.name))
-        pictures = DegradedImages(chosen.pixels, each)
+        pictures = Degraded(chosen.pixels, each)
         places = np.arange(len(chosen))
         rows.append(measured.condition(each.name, each.family, each.strength, pictures, places))
     progress(Advance("degrading", len(conditions), len(conditions), "condition"))
-    attacks = tuple(_attacked_rows(measured, surrogate, progress)) if config.attacked else ()
+    wanted = config.attacked and medium == "image"  # attacks are of pixels
+    attacks = tuple(_attacked_rows(measured, surrogate, progress)) if wanted else ()
     return Robustness(
         detector.content_hash, float(detector.decision.threshold), tuple(rows), attacks, config
     )
@@ -265,7 +268,7 @@ class _Measured:
         if found != {0, 1}:
             there = "none" if not found else "only reals" if found == {0} else "only fakes"
             raise EvaluationError(
-                f"Robustness is measured on real and fake pictures; of {len(data)} there are "
+                f"Robustness is measured on real and fake samples; of {len(data)} there are "
                 f"{there}. Name a domain that has both."
             )
 
@@ -278,12 +281,13 @@ class _Measured:
         places: NDArray[np.int64],
     ) -> Condition:
         """Judges `pictures`, which stand for the data at `places`."""
-        large = [min(p.shape[:2]) >= self.detector.minimum_size for p in pictures]
+        large = [size_of(each) >= self.detector.minimum_size for each in pictures]
         kept = np.flatnonzero(large)
         if name == CLEAN and not len(kept):
+            medium = only_medium(pictures) or "image"
             raise EvaluationError(
-                f"None of {len(pictures)} pictures has the {self.detector.minimum_size} px that "
-                "the detector needs."
+                f"None of {len(pictures)} {NOUNS[medium]}s has the {self.detector.minimum_size} "
+                f"{UNITS[medium]} that the detector needs."
             )
         if name != CLEAN:  # what was too small to be judged has nothing to be compared with
             kept = kept[np.isfinite(self.clean[places[kept]])]

@@ -1,82 +1,20 @@
-"""Named degradations of known strength: what a detector is measured under, one at a time.
-
-Training draws its treatments at random (`augment`); these are fixed, so that two detectors, or the
-same one next year, are measured on the same pixels.
-"""
+"""Degradations of pictures: compression, scale, blur, noise, tone, crops, and chains of them."""
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import overload
+from collections.abc import Callable, Mapping
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deepward.errors import UsageError
+from deepward.degrading import Degradation, tabled
 from deepward.pictures.recompress import recompress
 
-__all__ = ["DEGRADATIONS", "Degradation", "DegradedImages", "find_degradations"]
+__all__ = ["DEGRADATIONS"]
 
 Pixels = NDArray[np.uint8]
 
 _SHIFT = (3, 5)  # pixels down and right: off the 8 px grid of an earlier compression
-
-
-@dataclass(frozen=True)
-class Degradation:
-    """One treatment at one strength.
-
-    Attributes:
-        name: "jpeg 75".
-        family: "jpeg": those that differ only in strength share it, mildest first.
-        strength: as the curves' axis shows it.
-        apply: (H, W, 3) uint8 RGB to the same, of another size where it scales or crops.
-    """
-
-    name: str
-    family: str
-    strength: float
-    apply: Callable[[Pixels], Pixels]
-
-
-class DegradedImages(Sequence[Pixels]):
-    """Degraded view of pictures: each is treated when it is asked for, none is kept."""
-
-    def __init__(self, images: Sequence[Pixels], degradation: Degradation) -> None:
-        self._images, self.degradation = images, degradation
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    @overload
-    def __getitem__(self, index: int) -> Pixels: ...
-    @overload
-    def __getitem__(self, index: slice) -> "DegradedImages": ...
-    def __getitem__(self, index: int | slice) -> "Pixels | DegradedImages":
-        if isinstance(index, slice):
-            return DegradedImages(self._images[index], self.degradation)
-        return self.degradation.apply(self._images[index])
-
-    def __iter__(self) -> Iterator[Pixels]:
-        return (self.degradation.apply(image) for image in self._images)
-
-
-def find_degradations(names: Sequence[str] = ()) -> tuple[Degradation, ...]:
-    """Degradations by name or by family; all of them without names, mildest of each first.
-
-    Raises:
-        UsageError: a name is not known.
-    """
-    known = {each.name for each in DEGRADATIONS.values()} | {
-        each.family for each in DEGRADATIONS.values()
-    }
-    if unknown := sorted(set(names) - known):
-        families = ", ".join(dict.fromkeys(each.family for each in DEGRADATIONS.values()))
-        raise UsageError(f"Unknown degradation {unknown[0]!r}; there are the families {families}.")
-    return tuple(
-        each for each in DEGRADATIONS.values() if not names or {each.name, each.family} & set(names)
-    )
 
 
 def _jpeg(quality: float) -> Callable[[Pixels], Pixels]:
@@ -164,24 +102,17 @@ def _rounded(values: NDArray[np.floating]) -> Pixels:
     return np.asarray(np.clip(values + np.float32(0.5), 0, 255), np.uint8)
 
 
-_FAMILIES: tuple[tuple[str, Callable[[float], Callable[[Pixels], Pixels]], tuple[float, ...]], ...]
-_FAMILIES = (
-    ("jpeg", _jpeg, (95, 75, 50, 30)),
-    ("webp", _webp, (80, 50)),
-    ("resize", _resize, (1.5, 0.75, 0.5)),
-    ("blur", _blur, (1.0, 2.0)),
-    ("noise", _noise, (4, 8)),
-    ("contrast", _contrast, (1.3, 0.7)),
-    ("brightness", _brightness, (1.3, 0.7)),
-    ("crop", _crop, (0.8, 0.6)),
-    ("screenshot", _screenshot, (90,)),
-    ("messenger", _messenger, (75, 60)),
-)
-
-DEGRADATIONS: Mapping[str, Degradation] = {
-    f"{family} {strength:g}": Degradation(
-        f"{family} {strength:g}", family, float(strength), build(strength)
+DEGRADATIONS: Mapping[str, Degradation] = tabled(
+    (
+        ("jpeg", _jpeg, (95, 75, 50, 30)),
+        ("webp", _webp, (80, 50)),
+        ("resize", _resize, (1.5, 0.75, 0.5)),
+        ("blur", _blur, (1.0, 2.0)),
+        ("noise", _noise, (4, 8)),
+        ("contrast", _contrast, (1.3, 0.7)),
+        ("brightness", _brightness, (1.3, 0.7)),
+        ("crop", _crop, (0.8, 0.6)),
+        ("screenshot", _screenshot, (90,)),
+        ("messenger", _messenger, (75, 60)),
     )
-    for family, build, strengths in _FAMILIES
-    for strength in strengths
-}
+)

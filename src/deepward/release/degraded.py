@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepward.degrading import Degraded, find_degradations
 from deepward.evaluation.robustness import pick_evenly
+from deepward.media import size_of
 from deepward.metrics.intervals import Counts, Estimate, bootstrap
 from deepward.metrics.ranking import paired_auc_difference, rank_auc
-from deepward.pictures.degradations import DegradedImages, find_degradations
 from deepward.release.decision import Check, GateConfig
 from deepward.release.wording import gain_text
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CONDITIONS", "PICTURES", "degraded_scores", "robustness_checks", "some_of"]
 
-CONDITIONS = ("jpeg 75", "resize 0.5", "blur 1", "noise 4")
+CONDITIONS: dict[str, tuple[str, ...]] = {
+    "image": ("jpeg 75", "resize 0.5", "blur 1", "noise 4"),
+    "audio": ("mp3 1", "opus 1", "noise 30", "telephone 3400"),
+}
 # In all, shared evenly by the domains: four conditions of 96 pictures are described in the time
 # that a domain of 100 takes to be learned, with its twins and tests; kept descriptions make the
 # next challenger's check free. 48 of each class show a fall of 0.1 where two detectors agree on
@@ -47,12 +51,10 @@ class Judge(Protocol):
 def some_of(domains: "Sequence[ImageSet]", seed: int, most: int = PICTURES) -> "ImageSet | None":
     """As many pictures of each domain, reals and fakes alike.
 
-    None without enough of both classes, and of sounds, for which no degradations are fixed.
+    None without enough of both classes.
     """
     found = None
     for data in domains:
-        if data.medium != "image":
-            return None
         few = data.subset(pick_evenly(data, max(2, most // len(domains)), seed))
         found = few if found is None else found.joined(few)
     if found is None or min(np.bincount(found.labels, minlength=2)) < _FEWEST:
@@ -61,7 +63,7 @@ def some_of(domains: "Sequence[ImageSet]", seed: int, most: int = PICTURES) -> "
 
 
 def degraded_scores(challenger: Judge, champion: Judge, data: "ImageSet") -> pd.DataFrame:
-    """What both say of pictures under each of `CONDITIONS`.
+    """What both say of samples under each of their medium's `CONDITIONS`.
 
     Returns:
         A row per condition and picture that is large enough for both: condition, path, label,
@@ -69,10 +71,10 @@ def degraded_scores(challenger: Judge, champion: Judge, data: "ImageSet") -> pd.
         `fake_old` and `fake_new`.
     """
     tables = []
-    for condition in find_degradations(CONDITIONS):
-        pictures = DegradedImages(data.pixels, condition)
+    for condition in find_degradations(CONDITIONS[data.medium], data.medium):
+        pictures = Degraded(data.pixels, condition)
         least = max(challenger.minimum_size, champion.minimum_size)
-        kept = [i for i, picture in enumerate(pictures) if min(picture.shape[:2]) >= least]
+        kept = [i for i, picture in enumerate(pictures) if size_of(picture) >= least]
         some = [pictures[i] for i in kept]
         columns: dict[str, Any] = {
             "condition": condition.name,
@@ -100,14 +102,14 @@ def robustness_checks(scores: pd.DataFrame, config: GateConfig) -> Iterator[Chec
         right = [(rows[f"fake_{age}"] == (labels == 1)).to_numpy() for age in ("old", "new")]
         recall = _recall_difference(labels, right[1], right[0], groups, options)
         said = (
-            f"After {name}, {len(rows)} pictures of known domains: AUC {rank_auc(labels, old):.3f} "
+            f"After {name}, {len(rows)} files of known domains: AUC {rank_auc(labels, old):.3f} "
             f"before, {rank_auc(labels, new):.3f} now, {gain_text(gain)}; mean recall of reals and "
             f"fakes, {gain_text(recall)}."
         )
         lowest = min(_low(gain), _low(recall))
         settle = (
-            f"It may lose more than {config.robustness_margin:g} where pictures are degraded so: "
-            "learn from pictures that were, or measure it on more."
+            f"It may lose more than {config.robustness_margin:g} where files are degraded so: "
+            "learn from such that were, or measure it on more."
         )
         passed = lowest > -config.robustness_margin
         yield Check("robustness", "", passed, said, "" if passed else settle)

@@ -22,7 +22,7 @@ from deepward.pictures.marks import (
     stated_source_type,
 )
 from deepward.sounds.decode import decode_sound
-from deepward.sounds.prepare import RATE
+from deepward.sounds.prepare import RATE, prepare
 from deepward.synthesis.config import SynthesisConfig, stand_in_for
 from deepward.synthesis.interfaces import Rejected
 from deepward.synthesis.samples import Sample, begin_sample
@@ -84,7 +84,8 @@ def _open(facts: dict[str, Any]) -> Sound:
         if sha256_file(Path(facts["path"])) != facts["sha256"]:
             raise Rejected("changed", f"{facts['name']} changed while the run went on.")
         stated = stated_source_type(_comment(facts["path"]).encode())
-        sound = decode_sound(facts["path"]).samples
+        # Prepared twice: where ten seconds end in a pause, the first time leaves it there.
+        sound = prepare(decode_sound(facts["path"]).samples.astype(np.float64))
     except UnreadableSound as error:
         raise Rejected(error.reason, str(error).replace(facts["path"], facts["name"])) from None
     except OSError as error:
@@ -105,8 +106,7 @@ def _finish(
     out: Path,
 ) -> None:
     """Writes the files, or rejects what does not differ; completes the row."""
-    fake = np.zeros_like(base)
-    fake[: len(copy)] = copy[: len(base)]
+    fake = _as_long(copy, len(base))
     change = float(np.abs(fake.astype(np.float64) - base).mean())
     if change < _LEAST_CHANGE:
         sample.row["change"] = change
@@ -128,6 +128,12 @@ def _finish(
         "stand_in": stand_in_for(sample.spec.operation, config),
         "digital_source_type": ALTERED,
     }
+
+
+def _as_long(copy: Sound, count: int) -> Sound:
+    """A copy at its recording's length, as voiced at its end: trimming again leaves both alike."""
+    missing = count - len(copy)
+    return np.pad(copy, (0, missing), "reflect") if missing > 0 else copy[:count]
 
 
 def _write(path: Path, sound: Sound, source_type: str) -> None:
