@@ -179,6 +179,15 @@ def test_pictures_without_a_detector_are_told_to_be_not_judged(
     assert found["not_judged"] == "no detector of pictures yet" and "auc" not in found
 
 
+def test_sounds_are_degraded_as_sounds_are(
+    instance: dg.DagsterInstance, trained: dg.ExecuteInProcessResult
+) -> None:
+    asked = {"degradations": ["mp3 1", "jpeg"], "resamples": 20, "most": 8}
+    told = shown(materialize(instance, "robustness_report", **asked), "robustness_report")
+    assert told["pictures_audio"] == 8 and "| mp3 1 |" in told["degradations_audio"]
+    assert "jpeg" not in told["degradations_audio"] and "attacks_audio" not in told
+
+
 def test_the_sequence_has_domains_of_both_media_in_stages_of_one(
     instance: dg.DagsterInstance,
     learned: dg.ExecuteInProcessResult,

@@ -74,6 +74,9 @@ def test_a_domain_of_sounds_goes_the_whole_way(
     assert [line["stage"] for line in stages] == ["voices", "others"]
     assert summary["aa"] > 0.8 and (tmp_path / "c" / "forgetting.png").is_file()
 
+    worn = run("robustness", "--domains", voices, "--only", "telephone", "--max", 8)
+    assert [row["condition"] for row in worn] == ["as they are", "telephone 3400"]
+
     released = deepward("release", "--domains", voices, "--json")
     assert released.exit_code in (0, 1)
     (entry,) = json_lines(released.stdout)
