@@ -208,13 +208,17 @@ def metrics(
     rows = {medium: stage_rows(store, medium) for medium in MEDIA}
 
     def collect() -> dict[str, Any]:
-        # What quick detectors are is known of pictures alone.
-        pictures = [manifest for manifest in manifests if manifest.medium == "image"]
-        with reporting.show(context.log.info) as progress:
-            matrix, without = transfer_matrix(store, pictures, seed=config.seed, progress=progress)
+        matrices: dict[str, Any] = {}
+        without: dict[str, str] = {}
+        for medium in MEDIA:
+            mine = [manifest for manifest in manifests if manifest.medium == medium]
+            with reporting.show(context.log.info) as progress:
+                matrix, lacking = transfer_matrix(store, mine, seed=config.seed, progress=progress)
+            matrices[of_medium("transfer", medium)] = matrix.as_dict() if matrix else None
+            without |= lacking
         return {
             "detectors": {each.detector.name: _summary(each, manifests) for each in measured},
-            "transfer": matrix.as_dict() if matrix else None,
+            **matrices,
             "without_quick_detector": without,
             **{of_medium("continual", medium): _continual(rows[medium]) for medium in MEDIA},
         }

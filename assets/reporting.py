@@ -83,7 +83,7 @@ def report_data(
     from deepward.release.evidence import read_lessons
 
     metrics = store.read_json(METRICS)
-    transfer = metrics["transfer"] if medium == "image" else None
+    transfer = metrics[of_medium("transfer", medium)]
     continual = metrics[of_medium("continual", medium)]
     domains = {domain for each in shown for domain in each.measured.names}
     measured = [manifest for manifest in manifests if manifest.domain in domains]

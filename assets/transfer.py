@@ -27,14 +27,14 @@ CODE = code_version(
     "deepward.domains.load_images",
     "deepward.metrics.ranking_metrics",
 )
-RECIPE = "quick"  # of the detectors that are trained here, each on one domain
+RECIPE = "quick"  # of the detectors that are trained here, each on one domain; of sounds the usual
 RESAMPLES = 400
 
 
 def transfer_matrix(
     store: ArtifactStore, manifests: "Sequence[Manifest]", *, seed: int, progress: Progress
 ) -> "tuple[TransferMatrix | None, dict[str, str]]":
-    """AUC of the quick detectors, and the domains without one: with the reason.
+    """AUC of the quick detectors of one medium's domains, and those without one: with the reason.
 
     The matrix is None where no detector can be trained, or fewer than two domains be measured.
     """
@@ -62,11 +62,12 @@ def transfer_matrix(
 
 def _quick_detector(store: ArtifactStore, manifest: "Manifest", seed: int) -> Artefact:
     def train(folder: Path) -> dict[str, Any]:
-        from deepward.detectors import save_detector
+        from deepward.detectors import recipe_for, save_detector
         from deepward.learning import TrainingConfig, train_detector
 
-        # A threshold plays no part in an AUC: any rate will do that few pictures allow.
-        config = TrainingConfig(detector=RECIPE, seed=seed, false_positive_rate=0.5)
+        # A threshold plays no part in an AUC: any rate will do that few samples allow.
+        recipe = recipe_for(RECIPE, manifest.medium)
+        config = TrainingConfig(detector=recipe, seed=seed, false_positive_rate=0.5)
         splits = (read_images(store, [manifest], split) for split in ("train", "val"))
         detector = train_detector(config, *splits, descriptions=store.descriptions())
         save_detector(detector, folder)
@@ -129,4 +130,6 @@ def _both_classes(manifest: "Manifest", split: str) -> bool:
 def _large_enough(data: "ImageSet", minimum: int) -> "ImageSet":
     import numpy as np
 
-    return data.subset(np.flatnonzero([min(p.shape[:2]) >= minimum for p in data.pixels]))
+    from deepward.media import size_of
+
+    return data.subset(np.flatnonzero([size_of(each) >= minimum for each in data.pixels]))

@@ -79,10 +79,11 @@ def metrics_metadata(found: Mapping[str, Any]) -> dict[str, Any]:
         if stages := found[of_medium("continual", medium)]:
             told = continual_metadata(stages)
             shown |= {of_medium(name, medium): value for name, value in told.items()}
-    if found["transfer"]:
-        matrix = TransferMatrix.from_dict(found["transfer"])
-        shown["cross_domain_auc"] = matrix_table(matrix)
-        shown["figure_cross_domain"] = picture(heat_map(matrix), "AUC across domains")
+        if transfer := found[of_medium("transfer", medium)]:
+            matrix = TransferMatrix.from_dict(transfer)
+            shown[of_medium("cross_domain_auc", medium)] = matrix_table(matrix)
+            drawn = picture(heat_map(matrix), "AUC across domains")
+            shown[of_medium("figure_cross_domain", medium)] = drawn
     return shown
 
 

@@ -28,7 +28,7 @@ def fewshot_metadata(folder: Path, summary: dict[str, Any], base: Path) -> dict[
     if (folder / "montage.png").is_file():
         shown["montage"] = dg.MetadataValue.path(str(folder / "montage.png"))
         shown["figure_montage"] = picture(
-            _small(folder / "montage.png"), "original, mask, fake, difference"
+            _small(folder / "montage.png"), "original, mask (of pictures), fake, difference"
         )
     return shown
 

@@ -155,6 +155,9 @@ def test_one_more_domain_of_sounds_is_learned_and_set_against_the_champion(
     assert {check["domain"] for check in entry.checks} >= {"others", "voices"}
     assert champion_detector("audio").is_dir() == entry.released
     assert shown(learned, "released_detector")["released_audio"] == entry.released
+    told = shown(learned, "metrics")
+    assert "| voices |" in told["cross_domain_auc_audio"] and "figure_cross_domain_audio" in told
+    assert told["continual_stages_audio"] >= 1 and "cross_domain_auc" not in told
 
 
 def test_a_forgotten_domain_of_sounds_leaves_what_was_there_before(

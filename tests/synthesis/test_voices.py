@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from deepward.domains import Manifest, audit_domain, scan_domain
 from deepward.errors import SynthesisError
@@ -70,6 +71,12 @@ def test_copies_are_as_long_as_their_originals_and_bear_another_mark(made: Path)
         told = [stated_source_type(file.read_bytes()) for file in files]
         assert told == ["digitalCapture", "algorithmicallyEnhanced"]
         assert row["digital_source_type"] == told[1]
+
+
+def test_the_montage_shows_spectrograms_of_both_kinds_of_copies(made: Path) -> None:
+    with Image.open(made / "montage.png") as sheet:
+        pixels = np.asarray(sheet.convert("RGB"))
+    assert min(pixels.shape[:2]) > 300 and len(np.unique(pixels.reshape(-1, 3), axis=0)) > 500
 
 
 def test_the_same_request_gives_the_same_bytes_and_copies_are_no_bases(

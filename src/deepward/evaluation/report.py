@@ -147,7 +147,7 @@ def build_report(data: ReportData) -> str:
             domain_section(found, f"domain-{number}", medium)
             for number, found in enumerate(first.domains, 1)
         ],
-        learning=pictures_of_learning(data.ladders, data.stages, data.matrices),
+        learning=pictures_of_learning(data.ladders, data.stages, data.matrices, medium),
         fewshot=fewshot_sections(data.fewshot),
         lessons=sorted(data.lessons, key=lambda each: (each.family, each.domain, each.engine)),
         changes=changes(data.releases, [str(each.get("content_hash")) for each in told.values()]),

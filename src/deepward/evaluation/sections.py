@@ -101,7 +101,10 @@ def _own(found: DomainMetrics, name: str) -> Estimate:
 
 
 def pictures_of_learning(
-    ladders: Mapping[str, Any], stages: bytes | None, matrices: Sequence[TransferMatrix]
+    ladders: Mapping[str, Any],
+    stages: bytes | None,
+    matrices: Sequence[TransferMatrix],
+    medium: str = "image",
 ) -> list[tuple[str, str, str]]:
     """What shows how detectors learn on: (name, figure, caption) of each that there is.
 
@@ -109,6 +112,7 @@ def pictures_of_learning(
         ladders: `domain`, and rungs of `meta` and `plain`; empty without any.
         stages: SVG of the chain of stages.
         matrices: cross-domain tables.
+        medium: that the detectors judge.
     """
     drawn: list[tuple[str, str, str]] = []
     titles = {"meta": "meta-trained", "plain": "trained plainly"}
@@ -136,7 +140,11 @@ def pictures_of_learning(
             " another (column). What one domain teaches about another."
         )
         drawn.append(
-            ("matrix", inline_svg(heat_map(matrix, "svg"), f"matrix{place}", alt), caption)
+            (
+                "matrix",
+                inline_svg(heat_map(matrix, "svg"), f"matrix{place}", alt),
+                in_words_of(medium, caption),
+            )
         )
     return drawn
 

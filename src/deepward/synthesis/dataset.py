@@ -1,6 +1,6 @@
 """From edit specs and real pictures to a few-shot set: a domain folder with everything beside it.
 
-Of voices likewise, as `.wav`, without masks and montage.
+Of voices likewise, as `.wav`, without masks.
 
     <out>/{train,val,test}/0_real/<base>.jpg             untouched originals
     <out>/{train,val,test}/1_fake/<engine>/<base>_<spec>.jpg
@@ -199,8 +199,7 @@ def _describe(
     prune(work, rows)
     even_out(work, rows)
     write_tables(work, rows, refused, config)
-    if config.medium == "image":
-        write_montage(work, [row for row in rows if row["status"] == "made"])
+    write_montage(work, [row for row in rows if row["status"] == "made"])
     contents = {row["base"]: row["base_sha256"] for row in rows if row["base_sha256"]}
     spent: dict[str, list[float]] = {}
     for chunk in chunks:

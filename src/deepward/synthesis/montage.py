@@ -16,6 +16,7 @@ __all__ = ["write_montage"]
 TILE = 144
 GAIN = 4  # differences are shown so many times as strong
 ROWS = 12
+SECONDS = 4.0  # of a voice that are drawn
 
 
 def write_montage(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -30,7 +31,7 @@ def write_montage(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
         return
     sheet = draw_sheet(
         [_strip(folder, row) for row in chosen],
-        across=4,
+        across=4 if "mask" in chosen[0] else 3,
         tile=TILE,
         columns=2 if len(chosen) > 1 else 1,
         font_size=12,
@@ -40,14 +41,16 @@ def write_montage(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _strip(folder: Path, row: dict[str, Any]) -> Strip:
-    """Original, mask, fake, and difference."""
-    original, mask, fake = (_read(folder / row[name]) for name in ("original", "mask", "fake"))
+    """Original, mask, fake, and difference; voices are drawn as spectrograms and have no mask."""
+    names = [name for name in ("original", "mask", "fake") if name in row]
+    shown = [_read(folder / row[name]) for name in names]
+    original, fake = shown[0], shown[-1]
     change = np.abs(fake.astype(np.int16) - original.astype(np.int16)) * GAIN
     title = f"{row['done_engine']}: {row['spec']['region']}"
     if row["stand_in"] is not None:
         title += f" ({row['spec']['operation']} was asked for)"
     difference = np.clip(change, 0, 255).astype(np.uint8)
-    return Strip(title[:80], [original, mask, fake, difference])
+    return Strip(title[:80], [*shown, difference])
 
 
 def _spread(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -73,5 +76,13 @@ def _spread(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 
 
 def _read(path: Path) -> Pixels:
+    if path.suffix == ".wav":
+        import soundfile
+
+        from deepward.sounds.prepare import RATE
+        from deepward.sounds.spectrogram import draw_spectrogram
+
+        samples, _ = soundfile.read(path, frames=int(SECONDS * RATE), dtype="int16")
+        return draw_spectrogram(samples)
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
