@@ -114,7 +114,7 @@ CONTINUAL_CHECKS = [
         "few_false_alarms",
         asset="continual_checkpoints",
         description="Warns when the newest stage calls more than 8 % of a known domain's real "
-        "pictures fake at its stored threshold.",
+        "files fake at its stored threshold.",
     ),
 ]
 

@@ -84,7 +84,7 @@ def training_domains(found: "Sequence[Manifest]", wanted: Sequence[str]) -> "lis
     chosen = [by_name[name] for name in sorted(set(wanted))] or [m for m in own if trainable(m)]
     if not chosen:
         raise TrainingError(
-            "No scanned domain has both real and fake pictures in its train and val splits: there "
+            "No scanned domain has both real and fake files in its train and val splits: there "
             "is nothing to train on."
         )
     return sorted(chosen, key=lambda manifest: manifest.domain)

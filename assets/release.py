@@ -40,7 +40,7 @@ CODE = code_version(
 )
 _SPECIMENS = "Put specimens, found in the wild, into the inbox."
 _ASKING = (
-    "Specimens are pictures made with the technique, found in the wild, and real ones of the same "
+    "Specimens are files made with the technique, found in the wild, and real ones of the same "
     "kind. Put them in with\n\n    deepward inbox add NOTE --specimens DIR --reals DIR"
 )
 

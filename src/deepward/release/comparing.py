@@ -87,6 +87,6 @@ def _not_worse(name: str, domain: str, words: str, gain: Estimate, config: GateC
         ""
         if passed
         else f"It may lose more than {config.margin:g} there: learn from this domain again, or "
-        "measure it on more pictures."
+        "measure it on more files."
     )
     return Check(name, domain, passed, f"{words}.", settle)

@@ -167,7 +167,7 @@ def _tells_something(found: Sequence[DomainMetrics], learned: set[str]) -> Check
         "",
         bool(good),
         f"There is no champion yet; AUC on what it learned: {words}.",
-        "" if good else "It tells nothing apart for sure: give more pictures of each class.",
+        "" if good else "It tells nothing apart for sure: give more of each class.",
     )
 
 

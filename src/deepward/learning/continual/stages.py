@@ -86,8 +86,8 @@ def learn_stage(
     """
     if not len(train) + len(val):
         raise TrainingError(
-            "The stage has no usable pictures in its train and val splits: there is nothing to "
-            "learn. Put pictures there, or leave the domain out of the sequence."
+            "The stage has no usable files in its train and val splits: there is nothing to "
+            "learn. Put some there, or leave the domain out of the sequence."
         )
     strategy = config.keeping()
     if parent is None or strategy.joint:

@@ -40,7 +40,7 @@ def forgotten(
         return forget_domain(detector, domain)
     except CannotUnlearn as error:
         if data is None:
-            raise WorkError(f"{error} Their pictures are needed for that.") from None
+            raise WorkError(f"{error} Their files are needed for that.") from None
         return _learned_again(entry, chain, workshop, data, str(error))
 
 
