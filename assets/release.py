@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from assets.contest import degraded, measured, on_all_pictures, synthesized_evidence
 from assets.continual import continual_checkpoints
-from assets.domains import domain_audit, read_images, scanned_domains
-from assets.evaluation import EvaluationConfig, domain_metrics, evaluate_domain
+from assets.domains import domain_audit, scanned_domains
+from assets.evaluation import EvaluationConfig, domain_metrics
 from assets.findings import StoredDetector, read_audit
 from assets.learning import baseline_detector
 from assets.metadata.release import release_metadata
 from assets.outcomes import Outcome, media_result
 from assets.synthesis import PREFIX
-from assets.teaching import TeachingTableConfig, make_table
 from deepward.errors import DetectorFileError
 from deepward.inbox import Answer, Inbox
 from deepward.media import MEDIA
@@ -26,11 +26,9 @@ from resources import ArtifactStore, Compute, DomainFolders, Reporting, Tracking
 from resources.compute import GPU_POOL
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from deepward.domains import Manifest
     from deepward.evaluation import DomainMetrics
-    from deepward.release import Evidence
+    from deepward.release import Decision, Evidence
 
 CODE = code_version(
     "deepward.release.judge_challenger",
@@ -139,32 +137,23 @@ def _decide(
     progress: Progress,
 ) -> tuple[Release, Artefact]:
     """Measures champion and challenger on every domain of their medium; enters the decision."""
-    from deepward.release import GateConfig, judge_challenger
+    from deepward.release import Evidence
 
     releases = Releases(store.folder, challenger.medium)
     releases.mend()
     now = releases.champion()
     # Under the name that it was measured by, where it is still there.
     champion = StoredDetector(store, releases.place(now).name, compute) if now else None
-    options = {"seed": config.seed, "resamples": config.resamples}
-
-    def measured(stored: StoredDetector) -> "list[tuple[Artefact, DomainMetrics]]":
-        from deepward.evaluation import read_evaluation
-
-        settings = EvaluationConfig(detector=stored.name, **options)
-        found = []
-        for manifest in manifests:
-            if sum(manifest.counts().get("test", {}).values()):
-                kept = evaluate_domain(stored, manifest, store, settings, progress)
-                found.append((kept, read_evaluation(kept.path)))
-        return found
-
     gained = challenger.learned - (champion.learned if champion else frozenset())
     answer = _answered(store, gained)
     subject = config.subject or (answer.slug if answer else "")
-    evidence = _evidence(store, challenger, gained, manifests, config, progress)
-    new = measured(challenger)
-    old = measured(champion) if champion else []
+    evidence = {
+        **synthesized_evidence(store, challenger, gained, manifests, progress),
+        **{name: Evidence(False, why, _SPECIMENS) for name, why in config.unproven.items()},
+    }
+    settings = EvaluationConfig(seed=config.seed, resamples=config.resamples)
+    new = measured(store, challenger, manifests, settings, progress)
+    old = measured(store, champion, manifests, settings, progress) if champion else []
     inputs = {f"domain_metrics/{each.domain}": kept.card.content_hash for kept, each in new}
     inputs |= {f"champion/{each.domain}": kept.card.content_hash for kept, each in old}
     inputs["challenger"] = challenger.facts["content_hash"]
@@ -173,26 +162,8 @@ def _decide(
     step = Step("released_detector", inputs, settled, CODE)
 
     def decide() -> dict[str, Any]:
-        audits = {m.domain: read_audit(store, m) for m in manifests}
-        decision = judge_challenger(
-            [each for _, each in new],
-            [each for _, each in old],
-            learned=challenger.learned,
-            learned_before=champion.learned if champion else (),
-            card=challenger.facts["lineage"],
-            flagged={d: a["reason"] for d, a in audits.items() if a.get("flagged")},
-            evidence=evidence,
-            pairs=_on_all_pictures(store, challenger, champion, manifests) if champion else None,
-            degraded=_degraded(store, challenger, champion, manifests, config)
-            if champion
-            else None,
-            config=GateConfig(
-                config.margin,
-                config.false_alarms,
-                robustness_margin=config.robustness_margin,
-                **options,
-            ),
-        )
+        results = [each for _, each in new], [each for _, each in old]
+        decision = _judged(config, store, challenger, champion, manifests, results, evidence)
         made = releases.decide(
             decision,
             store.path(challenger.artefact),
@@ -213,6 +184,40 @@ def _decide(
     return Release.of(store.read_json(kept)), kept
 
 
+def _judged(
+    config: ReleaseConfig,
+    store: ArtifactStore,
+    challenger: StoredDetector,
+    champion: StoredDetector | None,
+    manifests: "list[Manifest]",
+    results: "tuple[list[DomainMetrics], list[DomainMetrics]]",
+    evidence: "dict[str, Evidence]",
+) -> "Decision":
+    """What the gate says of the results of challenger and champion, and of both side by side."""
+    from deepward.release import GateConfig, judge_challenger
+
+    audits = {m.domain: read_audit(store, m) for m in manifests}
+    return judge_challenger(
+        *results,
+        learned=challenger.learned,
+        learned_before=champion.learned if champion else (),
+        card=challenger.facts["lineage"],
+        flagged={d: a["reason"] for d, a in audits.items() if a.get("flagged")},
+        evidence=evidence,
+        pairs=on_all_pictures(store, challenger, champion, manifests) if champion else None,
+        degraded=degraded(store, challenger, champion, manifests, config.seed)
+        if champion
+        else None,
+        config=GateConfig(
+            config.margin,
+            config.false_alarms,
+            robustness_margin=config.robustness_margin,
+            resamples=config.resamples,
+            seed=config.seed,
+        ),
+    )
+
+
 def _answered(store: ArtifactStore, gained: frozenset[str]) -> Answer | None:
     """The newest note whose specimens or synthesized fakes are among the domains."""
     found = [
@@ -221,67 +226,6 @@ def _answered(store: ArtifactStore, gained: frozenset[str]) -> Answer | None:
         if answer.domain in gained or f"{PREFIX}{answer.slug}" in gained
     ]
     return max(found, key=lambda answer: answer.since, default=None)
-
-
-def _evidence(
-    store: ArtifactStore,
-    challenger: StoredDetector,
-    gained: frozenset[str],
-    manifests: "list[Manifest]",
-    config: ReleaseConfig,
-    progress: Progress,
-) -> "dict[str, Evidence]":
-    """What may rest on few-shot sets alone; the teaching table is brought up to date for them."""
-    from deepward.release import Evidence
-    from deepward.release.evidence import read_lessons, synthesized_alone
-
-    sets = [m for m in manifests if m.domain in gained and m.domain.startswith(PREFIX)]
-    found = synthesized_alone(store.folder, sets, ())
-    if found:
-        make_table(store, challenger, manifests, TeachingTableConfig(), progress)
-        lessons = read_lessons(store.folder, challenger.medium)
-        found = synthesized_alone(store.folder, sets, lessons)
-    given = {name: Evidence(False, why, _SPECIMENS) for name, why in config.unproven.items()}
-    return found | given
-
-
-def _degraded(
-    store: ArtifactStore,
-    challenger: StoredDetector,
-    champion: StoredDetector,
-    manifests: "list[Manifest]",
-    config: ReleaseConfig,
-) -> "pd.DataFrame | None":
-    """Scores of both on some test pictures of what the champion knows, degraded."""
-    from deepward.release.degraded import degraded_scores, some_of
-
-    known = [
-        read_images(store, [manifest], "test")
-        for manifest in manifests
-        if manifest.domain in champion.learned and "test" in manifest.counts()
-    ]
-    some = some_of(known, config.seed)
-    return None if some is None else degraded_scores(challenger.detector, champion.detector, some)
-
-
-def _on_all_pictures(
-    store: ArtifactStore,
-    challenger: StoredDetector,
-    champion: StoredDetector,
-    manifests: "list[Manifest]",
-) -> "dict[str, pd.DataFrame]":
-    """Scores of both on all pictures of small domains, none seen by a fit."""
-    from deepward.release.crossfit import FEW, cross_fitted
-
-    found = {}
-    for manifest in manifests:
-        if sum(manifest.counts().get("test", {}).values()) >= FEW:
-            continue
-        data = read_images(store, [manifest], None)
-        table = cross_fitted(challenger.detector, champion.detector, data)
-        if table is not None:
-            found[manifest.domain] = table
-    return found
 
 
 def _register(store: ArtifactStore, made: Release, compute: Compute, tracking: Tracking) -> None:
