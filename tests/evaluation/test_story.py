@@ -13,6 +13,8 @@ from deepward.evaluation.changes import changes
 from deepward.evaluation.failures import failures, pick_tiles
 from deepward.evaluation.lineage import Box, Lineage, draw_lineage, of_detectors
 from deepward.evaluation.synthesized import FewshotSet, fewshot_sections
+from deepward.evaluation.teaching import Lesson
+from deepward.metrics.intervals import Estimate
 
 NASTY = '<script>alert(1)</script> & "é'
 CURVE = {"mean": 0.8, "low": 0.7, "high": 0.9}
@@ -105,6 +107,22 @@ def test_what_was_asked_and_what_was_done_stand_side_by_side() -> None:
     many = [FewshotSet(f"t{n}", ROWS, "", sheet) for n in range(5)]
     drawn = [each["sheet"] is not None for each in fewshot_sections(many)]
     assert drawn == [True, True, True, False, False]  # the page stays short
+
+
+def test_what_engines_teach_is_shown_family_by_family(shown: DetectorResults) -> None:
+    def lesson(engine: str, family: str, gain: float) -> Lesson:
+        after = Estimate(0.7 + gain, 0.65 + gain, 0.75 + gain)
+        change = Estimate(gain, gain - 0.05, gain + 0.05)
+        return Lesson(engine, family, NASTY, 60, 40, 41, Estimate(0.7, 0.6, 0.8), after, change)
+
+    lessons = [lesson("swap", "stylegan", 0.01), lesson("splice", "face-swap", 0.2)]
+    text = build_report(ReportData([shown], lessons=lessons))
+    assert text.index('<th scope="row">face-swap') < text.index('<th scope="row">stylegan')
+    taught, idle = text.split('<th scope="row">face-swap')[1].split('<th scope="row">stylegan')
+    assert 'data-label="It teaches">yes' in taught and "+0.200" in taught and "0.900" in taught
+    assert 'data-label="It teaches">no' in idle and "-0.040" in idle.replace("\u2212", "-")
+    assert "<script" not in text
+    assert "What the engines teach" not in build_report(ReportData([shown]))
 
 
 def test_a_refusal_is_told_with_what_is_new_first_and_a_release_with_its_gain() -> None:
