@@ -109,7 +109,9 @@ def one_round(
 def tell_decisions(trial: Trial) -> None:
     from deepward.release import Releases
 
-    for entry in Releases(trial.home).entries()[1:]:
+    for entry in Releases(trial.home).entries():
+        if TECHNIQUE not in entry.subject:
+            continue
         what = "released" if entry.released else "REFUSED"
         when = "" if entry.time_to_defence is None else f" {entry.time_to_defence:.0f} s after"
         print(f"  {entry.detector}: {what}{when}")
@@ -149,10 +151,11 @@ def tell_quality(trial: Trial, held: Path, given: set[str]) -> None:
     from deepward.domains import scan_domain
     from deepward.release import Releases
 
-    releases = Releases(trial.home)
-    first, *later = releases.entries()
+    entries = Releases(trial.home).entries()
+    later = [entry for entry in entries if TECHNIQUE in entry.subject]
     if not later:
         return
+    first = next(e for e in reversed(entries) if e.released and e.number < later[0].number)
     store = Descriptions(trial.home / "descriptions.db")
     new = next((e for e in reversed(later) if e.released), later[-1])
     places = [trial.home / "detectors" / each.detector for each in (first, new)]
