@@ -17,6 +17,8 @@ from sensors.feeds import joined_cursor, look_at_feeds, split_cursor
 if TYPE_CHECKING:
     from deepward.inbox import Answer
 
+TECHNIQUE_TAG = "deepward/technique"  # whose runs `dagster.yaml` lets go one at a time
+
 
 @dataclass(frozen=True)
 class News:
@@ -105,7 +107,11 @@ def _learning(answer: "Answer") -> dg.RunRequest:
         run_key=f"specimens:{answer.slug}:{answer.key[:16]}",
         job_name=learn_domain.name,
         partition_key=answer.domain,
-        tags={"deepward/reason": f"specimens of {answer.slug}"},
+        tags={
+            "deepward/reason": f"specimens of {answer.slug}",
+            "dagster/priority": "1",  # what was found is defended against before what is imagined
+            TECHNIQUE_TAG: answer.slug,
+        },
     )
 
 
@@ -114,5 +120,5 @@ def _answering(answer: "Answer") -> dg.RunRequest:
         run_key=f"technique:{answer.slug}:{answer.key[:16]}",
         job_name=respond_to_technique.name,
         partition_key=answer.slug,
-        tags={"deepward/reason": f"note about {answer.slug}"},
+        tags={"deepward/reason": f"note about {answer.slug}", TECHNIQUE_TAG: answer.slug},
     )

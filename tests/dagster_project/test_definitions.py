@@ -102,6 +102,8 @@ def test_the_instance_settings_are_what_dagster_knows(tmp_path: Path) -> None:
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         concurrency = instance.get_concurrency_config()
         assert concurrency.pool_config.default_pool_limit == 1
+        [limit] = concurrency.run_queue_config.tag_concurrency_limits
+        assert (limit["key"], limit["limit"]) == ("deepward/technique", 1)
         assert not instance.telemetry_enabled
         assert instance.run_monitoring_enabled
     assert yaml.safe_load(settings)["run_monitoring"]["free_slots_after_run_end_seconds"] > 0

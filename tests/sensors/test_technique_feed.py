@@ -51,6 +51,11 @@ def test_a_note_with_specimens_is_answered_in_one_tick_and_once(
             ("learn_domain", "specimens_tile-weaver"),
             ("respond_to_technique", "tile-weaver"),
         }
+        # One after the other, specimens first: together they would slow each other down.
+        learning, answering = found.run_requests
+        assert {r.tags["deepward/technique"] for r in found.run_requests} == {"tile-weaver"}
+        assert int(learning.tags["dagster/priority"]) > 0
+        assert "dagster/priority" not in answering.tags
         assert instance.has_dynamic_partition("domain", "specimens_tile-weaver")
         assert instance.has_dynamic_partition("technique", "tile-weaver")
         assert (home / "domains" / "specimens_tile-weaver" / "1_fake").is_dir()
