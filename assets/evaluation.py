@@ -184,7 +184,14 @@ def evaluate_domain(
 
 
 @dg.asset(
-    deps=[domain_metrics, domain_manifest, baseline_detector, continual_checkpoints],
+    # After the decision, which waits for nothing, and measures champion and challenger.
+    deps=[
+        domain_metrics,
+        domain_manifest,
+        baseline_detector,
+        continual_checkpoints,
+        "released_detector",
+    ],
     pool=GPU_POOL,
     group_name=GROUP,
     kinds={"json", "mlflow"},
