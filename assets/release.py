@@ -66,7 +66,7 @@ class ReleaseConfig(dg.Config):
             teaching table says that their engines teach the technique's family.
         margin: of AUC that a known domain may lose at most, by the interval's lower end.
         false_alarms: share of a domain's reals that may be called fake.
-        robustness_margin: of AUC and of mean recall that may be lost under a degradation.
+        robustness_margin: of AUC that may be lost under a degradation; of mean recall twice that.
         force: why it is released whatever the gate says; empty: keep to the gate.
     """
 

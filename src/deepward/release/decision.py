@@ -14,8 +14,8 @@ class GateConfig:
         margin: of AUC that a known domain may lose at most, by the interval's lower end.
         false_alarms: share of a domain's reals that may be called fake.
         ceiling: AUC from which a champion cannot be asked to be beaten on a new domain.
-        robustness_margin: of AUC, and of mean recall, that may be lost under a degradation: more
-            than on a domain, for it is seen on few pictures.
+        robustness_margin: of AUC that may be lost under a degradation, and half of what mean
+            recall may lose: more than on a domain, for it is seen on few pictures.
         resamples, seed: of the intervals.
     """
 
