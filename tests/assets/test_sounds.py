@@ -26,7 +26,7 @@ from deepward.inbox import Inbox
 from deepward.learning.continual import Ledger
 from deepward.release import Releases
 from deepward.sounds.prepare import prepare
-from resources import ArtifactStore, DomainFolders, Tracking
+from resources import ArtifactStore, DomainFolders, Knowledge, Tracking, Watching
 from sensors import technique_feed_sensor
 from tests.drawn import striped_images
 from tests.spoken import vocoded, voice, write_sound
@@ -221,7 +221,13 @@ def test_a_note_on_a_voice_technique_goes_the_whole_way(
     for path in (inbox.waiting_folder, *inbox.waiting_folder.rglob("*")):
         os.utime(path, (0, 0))  # it is complete
     context = dg.build_sensor_context(instance=instance)
-    told = technique_feed_sensor(context, store=ArtifactStore(), domains=DomainFolders())
+    told = technique_feed_sensor(
+        context,
+        store=ArtifactStore(),
+        domains=DomainFolders(),
+        knowledge=Knowledge(),
+        watching=Watching(),
+    )
     (request,) = told.run_requests or []
     instance.add_dynamic_partitions("technique", [request.partition_key])
     run(
