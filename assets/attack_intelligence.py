@@ -91,6 +91,8 @@ def attack_intelligence(
         regions=tuple(config.regions),
         seed=config.seed,
     )
+    if unused := agents.unused_server():
+        context.log.warning(unused)
     with open_searcher(knowledge.files(store), knowledge.settings()) as searcher:
         with reporting.show(context.log.info) as progress:
             kept = store.ensure(

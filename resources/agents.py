@@ -30,6 +30,12 @@ class Agents(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         return {name: asdict(model) for name, model in named_table(self.table).agents.items()}
 
+    def unused_server(self) -> str | None:
+        """A sentence where the environment names a server that no agent asks."""
+        from deepward.agents.backends.table import named_table, unused_server
+
+        return unused_server(named_table(self.table))
+
     def write(
         self,
         brief: "Brief",

@@ -1,10 +1,12 @@
 """The table of agents: profiles, files over them, and what is wrong in a file."""
 
 import pytest
+from typer.testing import CliRunner
 
-from deepward.agents.backends.table import PROFILES, agent_table
+from deepward.agents.backends.table import PROFILES, agent_table, unused_server
 from deepward.agents.budgets import Budgets
 from deepward.agents.schemas import AGENTS
+from deepward.cli import app
 from deepward.errors import UsageError
 
 
@@ -28,6 +30,23 @@ def test_a_server_in_the_environment_does_the_work_of_local_models():
     assert {agent.backend for agent in table.agents.values()} == {"endpoint"}
     assert table.endpoint.base == "http://127.0.0.1:1/v1"
     assert agent_table("embedded", None, {"DEEPWARD_LLM_URL": "http://h"}).endpoint is None
+
+
+def test_a_server_that_nobody_asks_is_told_of(tmp_path):
+    named = {"DEEPWARD_LLM_URL": "http://127.0.0.1:1"}
+    assert "--agents full" in unused_server(agent_table("embedded", None, named), named)
+    assert unused_server(agent_table("full", None, named), named) is None
+    assert unused_server(agent_table("embedded", None, {}), {}) is None
+    path = tmp_path / "agents.yaml"
+    path.write_text("agents: {manager: {backend: endpoint, model: m}}")
+    assert unused_server(agent_table("embedded", path, named), named) is None
+
+
+def test_the_command_tells_of_a_server_that_nobody_asks(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPWARD_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DEEPWARD_LLM_URL", "http://127.0.0.1:1")
+    told = CliRunner().invoke(app, ["brief", "Face swaps", "--out", str(tmp_path / "out")])
+    assert told.stderr.startswith("DEEPWARD_LLM_URL is set, but no agent asks that server")
 
 
 @pytest.mark.parametrize(

@@ -345,6 +345,17 @@ def test_a_hostile_report_has_the_headings_and_tables_of_an_honest_one(tmp_path)
     assert honest == bad
 
 
+def test_who_wrote_the_report_stands_below_its_title(searcher, tmp_path):
+    mixed = everybody(Worker(model="extractive")) | {"info_refiner": Worker(model="zephyr-7b")}
+    for name, workers, words in (
+        ("a", everybody(Worker(model="extractive")), "No language model wrote this report"),
+        ("b", mixed, "Language models wrote parts of this report"),
+    ):
+        run_brief(BRIEF, searcher, workers, tmp_path / name)
+        lines = (tmp_path / name / "report.md").read_text().splitlines()
+        assert lines[0].startswith("# ") and lines[1] == "" and lines[2].startswith(words)
+
+
 def test_the_report_says_who_wrote_it(searcher, tmp_path):
     run_brief(BRIEF, searcher, everybody(Worker(model="extractive")), tmp_path / "a")
     assert "No language model wrote this report" in (tmp_path / "a" / "report.md").read_text()

@@ -26,14 +26,16 @@ class Wire:
     at: list[float] = field(default_factory=list)
 
 
-def chat_answer(content: str, prompt: int = 1, completion: int = 1) -> dict[str, Any]:
-    message = {"role": "assistant", "content": content}
+def chat_answer(
+    content: Any, prompt: int = 1, completion: int = 1, finish: str = "stop", **fields: Any
+) -> dict[str, Any]:
+    message = {"role": "assistant", "content": content, **fields}
     return {
         "id": "made",
         "object": "chat.completion",
         "created": 0,
         "model": "made",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": {
             "prompt_tokens": prompt,
             "completion_tokens": completion,
@@ -94,6 +96,8 @@ def serve_wire(folder: Path | None = None) -> Iterator[Wire]:
             status, headers, words = order
             error = {"error": {"message": words, "type": "made"}}
             return JSONResponse(error, status, headers)
+        if isinstance(order, dict) and "content" in order:  # as it says, also what is odd
+            return Response(json.dumps(chat_answer(**order)), media_type="application/json")
         if order == {"do": "cut"}:
             whole = json.dumps(chat_answer("never complete")).encode()
             headers = {"content-length": str(len(whole)), "content-type": "application/json"}

@@ -92,7 +92,7 @@ def render_report(results: Results) -> str | None:
         return None
     stored, report = results.report, results.report.report
     numbers = {chunk: number for number, chunk in enumerate(results.cited, start=1)}
-    parts = [f"# {escaped(report.title)}"]
+    parts = [f"# {escaped(report.title)}", _writers(stored)]
     if stored.missing:
         parts += ["## Not finished", escaped(stored.ended), _bullets(stored.missing)]
     parts += ["## What was asked", _asked(stored.brief)]
@@ -108,7 +108,6 @@ def render_report(results: Results) -> str | None:
     parts += _prompts(results.prompts, numbers) if results.prompts else []
     parts += ["## What was left out", _left_out(stored)]
     parts += ["## Sources", _sources(stored, numbers)]
-    parts += ["## Who wrote this", _writers(stored)]
     return "\n\n".join(parts) + "\n"
 
 

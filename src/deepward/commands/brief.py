@@ -45,7 +45,7 @@ def brief(
     """
     from pydantic import ValidationError
 
-    from deepward.agents.backends.table import named_table, open_backends
+    from deepward.agents.backends.table import named_table, open_backends, unused_server
     from deepward.agents.brief import run_brief
     from deepward.agents.parsing import faults
     from deepward.agents.tools import ToolSettings, open_tools
@@ -64,6 +64,8 @@ def brief(
     except ValidationError as error:
         raise UsageError(f"The brief cannot be used: {' '.join(faults(error))}") from None
     table, tools = named_table(agents), ToolSettings.from_environment()
+    if (unused := unused_server(table)) is not None:
+        say(unused)
     files, settings = knowledge_files(), KnowledgeSettings.from_environment()
     with open_searcher(files, settings) as searcher, shown_progress() as progress:
         done = run_brief(

@@ -5,7 +5,7 @@ The key goes into the request's header and nowhere else: not into messages of er
 `repr`, not to another host by a redirect.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from deepward.agents.backends.messages import Message, fit_messages
 from deepward.agents.budgets import OutOfTime, within
 from deepward.agents.parsing import STRICT, extract_json
 from deepward.errors import AgentError, UsageError
+from deepward.files import printable
 
 if TYPE_CHECKING:
     from langchain_core.rate_limiters import InMemoryRateLimiter
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint", "EndpointBackend"]
 
 _LONGEST = 400_000  # characters of an answer that are kept
+_SPOKEN = ("text", "output_text", "refusal")  # kinds of parts of a message that are its words
 _CHARACTERS_PER_TOKEN = 3  # of JSON in English; cautious, the server's tokenizer is not known here
 
 
@@ -131,9 +133,9 @@ class EndpointBackend:
         messages, size = self._messages(request)
         response = self._ask(request, messages)
         try:
-            text = str(response.choices[0].message.content or "")[:_LONGEST]
+            text = _text(response.choices[0].message)[:_LONGEST]
         except (AttributeError, IndexError, TypeError):
-            raise self._failed("it answered with something that is no chat completion") from None
+            raise self._failed(_no_completion(response)) from None
         usage = getattr(response, "usage", None)
         return Answer(
             extract_json(text) or text,
@@ -193,6 +195,22 @@ class EndpointBackend:
         return AgentError(words)
 
 
+def _text(message: Any) -> str:
+    """What a message says: a text, or its parts without pictures and thoughts; or its refusal."""
+    content = message.content or getattr(message, "refusal", None) or ""
+    if isinstance(content, str):
+        return content
+    parts = [part if isinstance(part, Mapping) else vars(part) for part in content]
+    spoken = [part.get("text") for part in parts if part.get("type") in _SPOKEN]
+    return "".join(text for text in spoken if isinstance(text, str))
+
+
+def _no_completion(response: Any) -> str:
+    if isinstance(response, str) and response.lstrip()[:1] == "<":
+        return f"it answered with a web page ({printable(response.strip()[:60])}); check `url`"
+    return "it answered with something that is no chat completion"
+
+
 def _status(code: int, message: str) -> str:
     advice = {
         400: "it does not understand the request",
@@ -202,7 +220,7 @@ def _status(code: int, message: str) -> str:
         413: "the request is too long for it; lower `context`",
         429: "it is asked too often, also after waiting; set `per_minute`",
     }
-    words = " ".join(message.split())[:300]
+    words = printable(" ".join(message.split())[:300])
     return f"{advice.get(code, 'it answered with an error')} (HTTP {code}: {words})"
 
 

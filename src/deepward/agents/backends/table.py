@@ -30,7 +30,15 @@ from deepward.agents.schemas import AgentName
 from deepward.errors import UsageError
 from deepward.knowledge.embedding import Encoder
 
-__all__ = ["PROFILES", "AgentModel", "AgentTable", "agent_table", "named_table", "open_backends"]
+__all__ = [
+    "PROFILES",
+    "AgentModel",
+    "AgentTable",
+    "agent_table",
+    "named_table",
+    "open_backends",
+    "unused_server",
+]
 
 PROFILES = ("embedded", "full")
 Settings = TypeVar("Settings")
@@ -142,6 +150,16 @@ def named_table(name: str) -> AgentTable:
     if not path.is_file():
         raise UsageError(f"{name!r} is neither a file nor one of the tables {', '.join(PROFILES)}.")
     return agent_table(path=path)
+
+
+def unused_server(table: AgentTable, environment: Mapping[str, str] = os.environ) -> str | None:
+    """A sentence for whoever named a server in the environment that no agent asks; else None."""
+    if table.endpoint is not None or not environment.get("DEEPWARD_LLM_URL"):
+        return None
+    return (
+        "DEEPWARD_LLM_URL is set, but no agent asks that server: algorithms or local models do "
+        "all the work. `--agents full`, or a table of agents with `backend: endpoint`, uses it."
+    )
 
 
 def open_backends(table: AgentTable, encoder: Encoder) -> Mapping[AgentName, Backend]:
