@@ -124,10 +124,10 @@ def send_failure(url: str, failure: Failure, private_hosts: Sequence[str] = ()) 
     """
     import httpx
 
-    from deepward.crawling.addresses import RefusedAddress, check_address, normalise
+    from deepward.crawling.addresses import RefusedAddress, check_address, normalise, own_host
 
     try:
-        check_address(url, None, tuple(private_hosts))
+        check_address(url, (own_host(url),), tuple(private_hosts))
         address, host, netloc = _resolved(normalise(url), private_hosts)
     except RefusedAddress as error:
         return f"not sent: the address in {WEBHOOK} is refused ({error.reason})"

@@ -3,6 +3,9 @@
 import ipaddress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scrapy import Request
 
 from deepward.crawling.addresses import (
     RefusedAddress,
@@ -11,6 +14,7 @@ from deepward.crawling.addresses import (
     normalise,
     own_host,
 )
+from deepward.crawling.guards import Guard, Refused
 
 
 @pytest.mark.parametrize(
@@ -67,6 +71,27 @@ def test_an_address_has_one_form(url, expected):
         ("http://[2002:7f00:1::]/", "private_address"),
         ("http://[fd00:ec2::254]/", "private_address"),
         ("http://[fe80::1]/", "private_address"),
+        ("http://192.0.0.9/", "private_address"),  # IETF protocol assignments
+        ("http://192.88.99.1/", "private_address"),  # relays of 6to4
+        ("http://[2001:1::1]/", "private_address"),
+        ("http://[64:ff9b::a9fe:a9fe]/", "private_address"),  # NAT64 of 169.254.169.254
+        ("http://[64:ff9b:1::7f00:1]/", "private_address"),  # NAT64 of a network's own
+        ("http://[64:ff9b:1:fffe::a00:1]/", "private_address"),
+        ("http://[::7f00:1]/", "private_address"),  # IPv4-compatible
+        ("http://[::a9fe:a9fe]/", "private_address"),
+        ("http://[::ffff:0:7f00:1]/", "private_address"),  # IPv4-translated
+        ("http://[::ffff:0:10.0.0.1]/", "private_address"),
+        ("http://[::ffff:169.254.169.254]/", "private_address"),
+        ("http://[fec0::1]/", "private_address"),  # site-local
+        ("http://[3fff::1]/", "private_address"),  # documentation
+        ("http://[5f00::1]/", "private_address"),  # segment routing
+        ("http://[4000::1]/", "private_address"),  # given to nobody
+        ("http://[ff0e::1]/", "private_address"),
+        ("http://[2001:0:a00:1::f5ff:fffe]/", "private_address"),  # Teredo
+        ("http://example.com:22/", "port"),
+        ("https://example.com:8443/", "port"),
+        ("http://8.8.8.8:6379/", "port"),
+        ("http://[2606:4700::1111]:25/", "port"),
         ("http://localhost/", "private_address"),
         ("http://x.localhost./", "private_address"),
         ("http://printer.local/", "private_address"),
@@ -92,6 +117,43 @@ def test_a_source_allows_hosts_with_their_subdomains_and_ports():
             check_address(url, hosts)
 
 
+def test_odd_ports_are_asked_where_somebody_named_them():
+    for url in ("http://example.com:443/", "https://example.com:80/", "https://example.com/"):
+        check_address(url)
+    check_address("http://example.com:8080/", (own_host("http://example.com:8080/feed"),))
+    check_address("http://127.0.0.1:8080/", None, ("127.0.0.1",))
+    with pytest.raises(RefusedAddress, match="port"):
+        check_address("http://example.com:8080/", None, ("127.0.0.1",))
+
+
 def test_public_addresses_are_public():
     for text in ("8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"):
         assert is_public(ipaddress.ip_address(text))
+    for text in ("2002:808:808::1", "2a00:1450:4001::8a", "2600::", "1.1.1.1", "192.0.1.1"):
+        assert is_public(ipaddress.ip_address(text))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_an_address_inside_another_is_as_public_as_it_is_by_itself(number):
+    inner = ipaddress.IPv4Address(number)
+    mapped = ipaddress.IPv6Address((0xFFFF << 32) + number)
+    translated = ipaddress.IPv6Address((0x64FF9B << 96) + number)
+    assert is_public(mapped) == is_public(translated) == is_public(inner)
+    for never in (number, (0xFFFF << 48) + number, (0x64FF9B0001 << 80) + number):
+        assert not is_public(ipaddress.IPv6Address(never))
+
+
+def test_the_guard_lets_robots_through_at_the_port_of_the_page_alone():
+    guard = Guard(())
+    robots = Request("http://example.com:8080/robots.txt")
+    with pytest.raises(Refused, match="port"):
+        guard.process_request(robots)
+    guard.process_request(
+        Request("http://example.com:8080/", meta={"hosts": ("example.com:8080",)})
+    )
+    guard.process_request(robots)
+    for url in ("http://example.com:8081/robots.txt", "http://other.example:8080/robots.txt"):
+        with pytest.raises(Refused, match="port"):
+            guard.process_request(Request(url))
+    with pytest.raises(Refused, match="host_not_allowed"):  # as after a redirect
+        guard.process_request(Request("http://example.com:22/", meta={"hosts": ("example.com",)}))

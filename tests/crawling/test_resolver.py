@@ -69,7 +69,13 @@ def test_public_addresses_pass(ask):
 
 @pytest.mark.parametrize(
     "answer",
-    [["127.0.0.1"], ["93.184.216.34", "10.0.0.1"], ["2606:4700::1111", "::1"], ["169.254.169.254"]],
+    [
+        ["127.0.0.1"],
+        ["93.184.216.34", "10.0.0.1"],
+        ["2606:4700::1111", "::1"],
+        ["169.254.169.254"],
+        ["8.8.8.8", "::ffff:0:10.0.0.1"],
+    ],
 )
 def test_one_private_address_refuses_the_name(ask, answer):
     assert ask(answer)("b.example") == []

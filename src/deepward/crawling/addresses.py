@@ -1,7 +1,7 @@
 """Which addresses may be asked for at all: one written form per address, and the reasons against.
 
 Only http and https, no credentials, no private, loopback, link-local or metadata addresses in any
-spelling, only the hosts and ports that a source allows. The resolver (`resolver.py`) repeats the
+spelling, only the hosts and ports that a source allows. The resolver (`guards.py`) repeats the
 check on what a name resolves to.
 """
 
@@ -18,6 +18,17 @@ PORTS = {"http": 80, "https": 443}
 # Reachable from inside one cloud only, though the address itself counts as public.
 METADATA = {ipaddress.ip_address("168.63.129.16")}
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+GIVEN_OUT = ipaddress.IPv6Network("2000::/3")  # all of IPv6 that the registries hand to anybody
+# Kept for protocols, relays and books, though some of them count as global: no page lies there.
+PROTOCOL = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24"),
+            *("192.175.48.0/24", "2001::/23", "2620:4f:8000::/48", "3fff::/20"),
+        ),
+    )
+)
 
 
 class RefusedAddress(ValueError):
@@ -25,7 +36,7 @@ class RefusedAddress(ValueError):
 
     Attributes:
         reason: short stable code: `bad_address`, `credentials`, `host_not_allowed`,
-            `private_address`, `scheme` or `url_too_long`.
+            `port`, `private_address`, `scheme` or `url_too_long`.
     """
 
     def __init__(self, reason: str) -> None:
@@ -74,8 +85,8 @@ def check_address(
     Args:
         url: in any form.
         hosts: names, with `:port` where it is not the default; their subdomains count too. None
-            allows any host.
-        allow_private_hosts: hosts excepted from the ban on private addresses.
+            allows any host, at the usual ports.
+        allow_private_hosts: hosts excepted from the bans on private addresses and odd ports.
     """
     parts = urlsplit(normalise(url))
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
@@ -86,6 +97,8 @@ def check_address(
             public = host != "localhost" and not host.endswith((".localhost", ".local"))
         if not public:
             raise RefusedAddress("private_address")
+        if hosts is None and port not in PORTS.values():
+            raise RefusedAddress("port")
     if hosts is not None and not any(
         _matches(host, port, PORTS[parts.scheme], entry) for entry in hosts
     ):
@@ -95,14 +108,15 @@ def check_address(
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Whether `address` is reachable for anybody, also where IPv6 wraps an IPv4 address."""
     if isinstance(address, ipaddress.IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in NAT64:
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if any(one is not None and not is_public(one) for one in inner):
+        if address.ipv4_mapped is not None or address in NAT64:
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address.sixtofour is not None:
+            return is_public(address.sixtofour)
+        if address not in GIVEN_OUT:
             return False
-        if address.ipv4_mapped is not None:
-            return True
-    return address.is_global and not address.is_multicast and address not in METADATA
+    if address in METADATA or any(address in block for block in PROTOCOL):
+        return False
+    return address.is_global and not address.is_multicast
 
 
 def own_host(url: str) -> str:

@@ -47,16 +47,22 @@ class Guard:
 
     def __init__(self, allow_private_hosts: tuple[str, ...]) -> None:
         self._allow = allow_private_hosts
+        self._places: set[str] = set()  # hosts and ports of pages that passed
 
     @classmethod
     def from_crawler(cls, crawler: Any) -> "Guard":
         return cls(tuple(crawler.settings.getlist("ALLOW_PRIVATE_HOSTS")))
 
     def process_request(self, request: scrapy.Request) -> None:
+        hosts, place = request.meta.get("hosts"), urlsplit(request.url).netloc
         try:
-            check_address(request.url, request.meta.get("hosts"), self._allow)
+            check_address(request.url, hosts, self._allow)
         except RefusedAddress as error:
-            raise Refused(Answer("refused", error.reason)) from None
+            # The robots.txt of a page lies at the page's own port.
+            if hosts is not None or error.reason != "port" or place not in self._places:
+                raise Refused(Answer("refused", error.reason)) from None
+        if hosts is not None:
+            self._places.add(place)
 
 
 class Robots(RobotsTxtMiddleware):
