@@ -12,7 +12,7 @@ from assets.checks import PROMPT_CHECKS, REPORT_CHECKS, prompt_checks, report_ch
 from assets.metadata.attack_intelligence import prompt_metadata, report_metadata
 from assets.outcomes import artefact_facts
 from assets.partitions import technique_partitions
-from deepward.files import sha256_bytes, sha256_file
+from deepward.files import printable, sha256_bytes, sha256_file
 from deepward.steps import Artefact, Step
 from deepward.versions import code_version
 from resources import Agents, ArtifactStore, Knowledge, Reporting
@@ -92,7 +92,7 @@ def attack_intelligence(
         seed=config.seed,
     )
     if unused := agents.unused_server():
-        context.log.warning(unused)
+        context.log.warning(printable(unused))
     with open_searcher(knowledge.files(store), knowledge.settings()) as searcher:
         with reporting.show(context.log.info) as progress:
             kept = store.ensure(

@@ -7,6 +7,7 @@ import dagster as dg
 from assets.checks import INDEX_CHECKS, index_checks
 from assets.metadata.knowledge import crawl_metadata, index_metadata, inventory_metadata
 from assets.outcomes import Outcome, single_result
+from deepward.files import printable
 from deepward.steps import Step
 from deepward.versions import code_version
 from resources import ArtifactStore, Knowledge, Reporting
@@ -60,7 +61,7 @@ def source_documents(
     files = knowledge.files(store)
     folders = read_folders(files)
     for missing in folders.missing:
-        context.log.warning(f"{missing} is not there now; what it brought is kept.")
+        context.log.warning(f"{printable(missing)} is not there now; what it brought is kept.")
     with reporting.show(context.log.info) as progress:
         inventory = scan_local(files, folders, progress)
     kept = store.ensure(

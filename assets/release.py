@@ -17,6 +17,7 @@ from assets.outcomes import Outcome, media_result
 from assets.synthesis import PREFIX
 from deepward.errors import DetectorFileError
 from deepward.inbox import Answer, Inbox
+from deepward.markdown import bullets
 from deepward.media import MEDIA
 from deepward.progress import Progress
 from deepward.release.champion import Release, Releases, challengers
@@ -175,9 +176,9 @@ def _decide(
             force=config.force,
         )
         if subject and not made.released:
-            reasons = "".join(f"- {reason}\n" for reason in made.reasons)
+            reasons = bullets(made.reasons)
             title = f"{subject}: what was learned of it is not released"
-            Inbox(store.folder).ask(subject, title, f"{reasons}\n{_ASKING}")
+            Inbox(store.folder).ask(subject, title, f"{reasons}\n\n{_ASKING}")
         return made.as_dict()
 
     kept = store.ensure_json(store.name(releases.folder / "decision.json"), step, decide)

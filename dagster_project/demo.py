@@ -9,7 +9,6 @@ specimens; what the sensor asks for is run, to the decision about the next relea
 
 import argparse
 import shlex
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from dagster_project.instance import (
     register_domains,
     remember_domains,
 )
+from deepward.commands.console import out, say
 from deepward.commands.endings import check_home, ending_of
 from deepward.home import (
     champion_detector,
@@ -55,10 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = _domain_names(options)
         with open_instance() as instance:
             if ended := end_dead_runs(instance):
-                _say(f"{ended} earlier run(s) had been killed; going on from what they left.")
+                say(f"{ended} earlier run(s) had been killed; going on from what they left.")
             impossible = register_domains(instance, names)
             for name in impossible:
-                _say(f"{name!r} cannot be the name of a partition: rename the folder.")
+                say(f"{name!r} cannot be the name of a partition: rename the folder.")
             remember_domains()
             results = [_refresh_knowledge(instance)]
             unusable: dict[str, str] = {}
@@ -70,14 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 results += close_the_loop(instance, names, options)
     except (Exception, KeyboardInterrupt) as error:
         sentence, code = ending_of(error)
-        _say(f"Error: {sentence}")
+        say(f"Error: {sentence}")
         return code
     if failed := [result for result in results if not result.success]:
-        _say(_failure(failed[0]))
+        say(_failure(failed[0]))
         return 1
     _show(results, time.monotonic() - begun)
     for name, reason in unusable.items():
-        _say(f"NOT EVALUATED: {name}: {reason}.")
+        say(f"NOT EVALUATED: {name}: {reason}.")
     return 1 if unusable or impossible else 0
 
 
@@ -103,7 +103,7 @@ def _domain_names(options: argparse.Namespace) -> list[str]:
     if folder == demo_domains_folder():
         draw(folder, {domain.name for domain in DEMO_DOMAINS} - {UNMET}, options)
     names = find_domains(folder)
-    _say(f"{len(names)} domains in {folder}: {', '.join(names)}")
+    say(f"{len(names)} domains in {folder}: {', '.join(names)}")
     return names
 
 
@@ -136,7 +136,7 @@ def _run(
     for name in unusable:
         instance.delete_dynamic_partition(partitions, name)
     instance.add_dynamic_partitions(partitions, list(unusable))
-    _say(f"{', '.join(unusable)}: nothing to measure a detector on; going on with the others.")
+    say(f"{', '.join(unusable)}: nothing to measure a detector on; going on with the others.")
     return _execute(instance, options, usable), unusable
 
 
@@ -197,25 +197,26 @@ def _show(results: Sequence[dg.ExecuteInProcessResult], seconds: float) -> None:
     made: dict[str, list[Any]] = {}
     for event in (e for result in results for e in result.get_asset_materialization_events()):
         made.setdefault(event.asset_key.to_user_string(), []).append(event.materialization.metadata)
-    _say("")
+    say("")
     for asset, entries in made.items():
         kept = sum(bool(entry["unchanged_and_kept"].value) for entry in entries)
         spent = sum(entry["seconds"].value for entry in entries)
         told = "unchanged, kept" if kept == len(entries) else f"made in {spent:.1f} s"
         if 0 < kept < len(entries):
             told += f"; {kept} of {len(entries)} domains unchanged, kept"
-        _say(f"  {asset:<20} {told}")
-    _say(f"\nDone in {seconds:.0f} s.")
+        say(f"  {asset:<20} {told}")
+    say("")
+    say(f"Done in {seconds:.0f} s.")
     for medium in MEDIA:
         usual = (champion_detector(medium), default_detector(medium))
         if place := next((each for each in usual if each.is_dir()), None):
-            _say(f"The detector of {NOUNS[medium]}s is {place}.")
+            say(f"The detector of {NOUNS[medium]}s is {place}.")
     _tell_releases()
-    _say('Ask what it has read: `deepward search "how is a face swap made"`.')
-    _say("Look at every step with `make ui`; judge a file with `deepward score PATH`.")
-    _say(f"MLflow: mlflow ui --backend-store-uri {shlex.quote(Tracking().address)}")
+    say('Ask what it has read: `deepward search "how is a face swap made"`.')
+    say("Look at every step with `make ui`; judge a file with `deepward score PATH`.")
+    say(f"MLflow: mlflow ui --backend-store-uri {shlex.quote(Tracking().address)}")
     for file in (each for each in map(report_file, MEDIA) if each.is_file()):
-        print(f"Report: {file}", flush=True)
+        out(f"Report: {file}")
 
 
 def _tell_releases() -> None:
@@ -227,11 +228,7 @@ def _tell_releases() -> None:
         when = f" {entry.time_to_defence:.0f} s after the news" if entry.time_to_defence else ""
         telling = ("AUC" if entry.released else "", entry.subject if entry.released else "")
         why = next((r for r in entry.reasons if all(word in r for word in telling)), "")
-        _say(f"  {entry.detector}{about}: {what}{when}. {why}".rstrip())
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+        say(f"  {entry.detector}{about}: {what}{when}. {why}".rstrip())
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from deepward.failures import (
     send_failure,
     without_secrets,
 )
+from deepward.files import printable
 from resources import ArtifactStore, Watching
 
 
@@ -62,6 +63,6 @@ def failure_sensor(
     failure = failure_of(context)
     if not note_failure(store.folder, failure):
         return
-    context.log.info(failure.sentence)
+    context.log.info(printable(failure.sentence))
     if url := os.environ.get(WEBHOOK):
         context.log.info(f"{WEBHOOK}: {send_failure(url, failure, watching.private_hosts)}")

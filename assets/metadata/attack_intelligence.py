@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-import dagster as dg
-
-from assets.metadata import table
+from assets.metadata import table, written
 
 MOST_CHARACTERS = 40_000  # of a report in metadata
 
@@ -16,7 +14,7 @@ def report_metadata(facts: Mapping[str, Any]) -> dict[str, Any]:
     columns = ["id", "region", "source_state", "target_state", "difficulty", "status", "chunk_ids"]
     rows = [[_words(pattern[c]) for c in columns] for pattern in facts["patterns"]]
     return {
-        "report": dg.MetadataValue.md(facts["report"][:MOST_CHARACTERS]),
+        "report": written(facts["report"], MOST_CHARACTERS),
         "claims": facts["claims"],
         "patterns": len(facts["patterns"]),
         "attack_patterns": table(columns, rows),

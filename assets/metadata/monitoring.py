@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.metadata import interval_text, table
+from assets.metadata import interval_text, listed, table
 
 if TYPE_CHECKING:
     from deepward.drift import DriftReport
@@ -15,7 +15,7 @@ def drift_metadata(report: "DriftReport", review: Path | None) -> dict[str, Any]
     """Counts and figures that can be plotted, the tests, and where people should look."""
     tests = [[f.name, f.value, f.p_value, f.said] for f in report.findings]
     shown: dict[str, Any] = {
-        "in_short": dg.MetadataValue.md("\n".join(f"- {line}" for line in report.said)),
+        "in_short": listed(report.said),
         "alarm": report.alarm,
         "evidence_powers_of_ten": round(report.evidence, 3),
         "evidence_beside_laundered": round(report.evidence_laundered, 3),

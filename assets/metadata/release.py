@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
-from assets.metadata import table
+from assets.metadata import listed, table
 
 if TYPE_CHECKING:
     from deepward.release import Release
@@ -34,7 +32,7 @@ def release_metadata(made: "Release", entries: Sequence["Release"], version: str
         "released": made.released,
         "challenger": made.detector,
         "champion_version": made.version,
-        "reasons": dg.MetadataValue.md("\n".join(f"- {reason}" for reason in made.reasons)),
+        "reasons": listed(made.reasons),
         "checks": table(["check", "domain", "answer", "what was found"], checks),
         "history": table(
             ["decision", "when", "what", "detector", "answers", "seconds since the news"], history

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deepward.commands.brief import brief
+from deepward.commands.console import out
 from deepward.commands.continual import continual
 from deepward.commands.domains import domains_app
 from deepward.commands.drift import drift
@@ -43,7 +44,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from deepward import __version__
 
-        typer.echo(f"deepward {__version__}")
+        out(f"deepward {__version__}")
         raise typer.Exit
 
 

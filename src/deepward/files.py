@@ -7,6 +7,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -24,17 +25,42 @@ __all__ = [
     "sha256_bytes",
     "sha256_file",
     "sweep",
+    "visible",
     "write_json",
 ]
+
+_ODD = re.compile(r"[^ -~]")
 
 
 def printable(text: str | os.PathLike[str]) -> str:
     """A path or other text on one line of valid Unicode: nothing in it steers a terminal.
 
-    Undecodable bytes and control characters, those of writing direction too, are escaped.
+    Undecodable bytes and control characters, those of writing direction too, are escaped. This is
+    how anything gets to a terminal; `visible` is for what is marked up.
     """
-    decoded = os.fsencode(text).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in decoded)
+    return _ODD.sub(lambda odd: _escaped(odd[0]), os.fspath(text))
+
+
+def visible(text: str) -> str:
+    """What of a text a reader sees, on one line: nothing that hides, or turns the order around.
+
+    Markup has its own signs besides: `deepward.markdown` and the templates of HTML escape those.
+    """
+    return _ODD.sub(lambda odd: _seen(odd[0]), text)
+
+
+def _escaped(sign: str) -> str:
+    if sign.isprintable():
+        return sign
+    if "\udc80" <= sign <= "\udcff":  # a byte of a file name that is not UTF-8
+        return f"\\x{ord(sign) - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode()
+
+
+def _seen(sign: str) -> str:
+    if sign.isprintable():
+        return sign
+    return " " if sign.isspace() else ""
 
 
 def canonical_json(value: Any) -> str:

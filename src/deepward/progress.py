@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
+from deepward.files import printable
+
 __all__ = ["Advance", "Progress", "log_lines", "no_progress", "progress_bars"]
 
 
@@ -57,7 +59,7 @@ def progress_bars() -> Iterator[Progress]:
             bars[advance.task] = tqdm(
                 total=advance.total,
                 initial=advance.done,  # found done already: no part of the speed
-                desc=advance.task,
+                desc=printable(advance.task),
                 unit=advance.unit,
                 file=sys.stderr,
                 dynamic_ncols=True,
@@ -68,7 +70,7 @@ def progress_bars() -> Iterator[Progress]:
         if advance.total is not None:
             bar.total = advance.total
         if advance.note:
-            bar.set_postfix_str(advance.note, refresh=False)
+            bar.set_postfix_str(printable(advance.note), refresh=False)
         bar.update(advance.done - bar.n)
         if advance.total is not None and advance.done >= advance.total:
             if bar.format_dict["elapsed"] < _NO_SPEED:
@@ -107,6 +109,6 @@ def log_lines(write: Callable[[str], None], seconds: float = 5.0) -> Progress:
             if 0 < advance.done < advance.total:
                 left = (now - start) / advance.done * (advance.total - advance.done)
                 line += f", {left:.0f} s left"
-        write(f"{line}, {advance.note}" if advance.note else line)
+        write(printable(f"{line}, {advance.note}" if advance.note else line))
 
     return show

@@ -13,11 +13,11 @@ from deepward.agents.backends import Answer
 from deepward.agents.brief import run_brief
 from deepward.agents.budgets import Budgets
 from deepward.agents.checks import MOST_SIMILAR, prompt_text
-from deepward.agents.markdown import escaped, quoted
 from deepward.agents.schemas import AGENTS
 from deepward.agents.tools.knowledge_search import KnowledgeSearch
 from deepward.errors import AgentError, UsageError
 from deepward.knowledge.index import HybridIndex
+from deepward.markdown import escaped, quoted
 from deepward.techniques.specs import AttackPatterns, Brief, PromptSet
 from tests.agents.workers import (
     BRIEF,

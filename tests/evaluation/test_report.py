@@ -18,7 +18,8 @@ from deepward.evaluation.standing import missed_kinds
 from deepward.evaluation.wording import cautions, few_pictures, verdict
 from deepward.metrics.intervals import Estimate
 
-NASTY = '<script>alert(1)</script> $x_{ --> " é'
+HIDDEN = "\u202e\u2066\u200b\x1b[2J\x07"
+NASTY = f'<script>alert(1)</script> $x_{{ --> " é{HIDDEN}'
 VOID = {"meta", "img", "br", "wbr", "link", "input", "hr"}
 
 
@@ -136,6 +137,10 @@ def test_names_from_data_are_escaped_and_places_on_disk_are_not_told(text: str) 
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)" in text
     assert "/home/somebody" not in text
+
+
+def test_signs_that_hide_or_turn_text_around_are_not_on_the_page(text: str) -> None:
+    assert text.replace("\n", "").replace("\N{NO-BREAK SPACE}", " ").isprintable()
     assert "…/x" in text
 
 

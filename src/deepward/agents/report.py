@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepward.agents.backends.base import EXTRACTIVE
-from deepward.agents.markdown import escaped, quoted, table
 from deepward.agents.schemas import FLOW, AgentName, Report
 from deepward.agents.state import RunState
+from deepward.markdown import bullets, escaped, quoted, table
 from deepward.techniques.specs import AttackPatterns, Brief, Message, PromptSet
 
 __all__ = ["CitedReport", "Results", "Source", "render_report", "results_of"]
@@ -94,16 +94,16 @@ def render_report(results: Results) -> str | None:
     numbers = {chunk: number for number, chunk in enumerate(results.cited, start=1)}
     parts = [f"# {escaped(report.title)}", _writers(stored)]
     if stored.missing:
-        parts += ["## Not finished", escaped(stored.ended), _bullets(stored.missing)]
+        parts += ["## Not finished", escaped(stored.ended), bullets(stored.missing)]
     parts += ["## What was asked", _asked(stored.brief)]
     if stored.queries:
-        parts += ["It was looked for:", _bullets(stored.queries)]
+        parts += ["It was looked for:", bullets(stored.queries)]
     for section in report.sections:
         parts.append(f"## {escaped(section.heading)}")
         lines = [f"- {escaped(c.text)} {_cite(c.chunk_ids, numbers)}" for c in section.claims]
         parts.append("\n".join(lines) if lines else "Nothing is claimed here.")
     parts += ["## Contradictions"]
-    parts += [_bullets(report.contradictions) if report.contradictions else "None were found."]
+    parts += [bullets(report.contradictions) if report.contradictions else "None were found."]
     parts += _patterns(results.patterns, numbers) if results.patterns else []
     parts += _prompts(results.prompts, numbers) if results.prompts else []
     parts += ["## What was left out", _left_out(stored)]
@@ -130,13 +130,13 @@ def _asked(brief: Brief) -> str:
         f"- Brief: {escaped(brief.words)}",
         f"- Technique: {escaped(brief.technique) if brief.technique else 'any'}",
         f"- Regions: {', '.join(map(escaped, brief.regions)) or 'any'}",
-        f"- Prompts: {brief.prompts}",
+        f"- Prompts: {brief.prompts:d}",
     ]
     return "\n".join(lines)
 
 
 def _cite(chunk_ids: Sequence[str], numbers: Numbers) -> str:
-    return " ".join(f"[{number}]" for number in sorted({numbers[chunk] for chunk in chunk_ids}))
+    return " ".join(f"[{number:d}]" for number in sorted({numbers[chunk] for chunk in chunk_ids}))
 
 
 def _sources(stored: CitedReport, numbers: Numbers) -> str:
@@ -146,10 +146,10 @@ def _sources(stored: CitedReport, numbers: Numbers) -> str:
         parts = ["not among the evidence"]
         if (s := known.get(chunk)) is not None:
             parts = [f"**{escaped(s.title, 300)}**"]
-            parts += [f"page {s.page}"] if s.page is not None else []
+            parts += [f"page {s.page:d}"] if s.page is not None else []
             parts += [escaped(s.date, 40)] if s.date else []
             parts += [quoted(s.source)]
-        lines.append(f"- [{number}] " + ", ".join([*parts, f"chunk {quoted(chunk, 100)}"]))
+        lines.append(f"- [{number:d}] " + ", ".join([*parts, f"chunk {quoted(chunk, 100)}"]))
     return "\n".join(lines)
 
 
@@ -194,9 +194,9 @@ def _prompts(prompts: PromptSet, numbers: Numbers) -> list[str]:
 
 def _left_out(stored: CitedReport) -> str:
     dropped = stored.report.removed
-    lines = [f"- Repetitions and claims that the agents dropped themselves: {dropped}"]
+    lines = [f"- Repetitions and claims that the agents dropped themselves: {dropped:d}"]
     lines += [
-        f"- Parts of the work of {_name(agent)} that the checks removed: {stored.removed[agent]}"
+        f"- Parts of the work of {_name(agent)} that the checks removed: {stored.removed[agent]:d}"
         for agent in FLOW
         if stored.removed.get(agent)
     ]
@@ -221,7 +221,3 @@ def _writers(stored: CitedReport) -> str:
 
 def _name(agent: str) -> str:
     return agent.replace("_", " ")
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {escaped(line)}" for line in lines)

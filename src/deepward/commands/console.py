@@ -11,18 +11,35 @@ import typer
 
 from deepward.files import printable
 
-__all__ = ["fit", "out", "print_json", "print_table", "say", "shown_progress", "verdict_colour"]
+__all__ = [
+    "coloured",
+    "fit",
+    "out",
+    "print_json",
+    "print_table",
+    "say",
+    "shown_progress",
+    "verdict_colour",
+]
 
 _COLOURS = {"real": "green", "fake": "red", "inconclusive": "yellow"}
 
 
+class Styled(str):
+    """Text with escape sequences of ours for a screen; what is in it was made fit before."""
+
+
 def say(line: str) -> None:
-    """Writes words for people on standard error; nothing in them steers the terminal."""
-    typer.echo("\n".join(map(printable, line.split("\n"))), err=True)
+    """Writes a line of words for people on standard error; nothing in it steers the terminal."""
+    typer.echo(printable(line), err=True)
 
 
-def out(line: str) -> None:
-    """Writes a line of the result on standard output, past a progress bar on the same screen."""
+def out(*parts: str) -> None:
+    """Writes a line of the result on standard output, past a progress bar on the same screen.
+
+    Nothing in its parts steers the terminal, unless it is `Styled`.
+    """
+    line = "  ".join(part if isinstance(part, Styled) else printable(part) for part in parts)
     if sys.stdout.isatty() and sys.stderr.isatty():
         from tqdm import tqdm
 
@@ -40,9 +57,10 @@ def print_json(value: dict[str, Any]) -> None:
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Writes rows under a header, every column as wide as its widest cell; numbers to the right."""
     cells = [[_text(value) for value in row] for row in rows]
-    widths = [max(map(_width, column)) for column in zip(header, *cells, strict=True)]
+    head = [printable(name) for name in header]
+    widths = [max(map(_width, column)) for column in zip(head, *cells, strict=True)]
     right = [all(_is_number(row[i]) for row in rows) for i in range(len(header))]
-    for line in [list(header), *cells]:
+    for line in [head, *cells]:
         parts = [
             fit(cell, width, right=is_right)
             for cell, width, is_right in zip(line, widths, right, strict=True)
@@ -59,10 +77,16 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
     return padding + text if right else text + padding
 
 
+def coloured(text: str, colour: str | None) -> str:
+    """Colours `text` where standard output is a screen."""
+    if colour is None or not sys.stdout.isatty():
+        return text
+    return Styled(typer.style(printable(text), fg=colour))
+
+
 def verdict_colour(verdict: str, text: str) -> str:
     """Colours `text` by its verdict where standard output is a screen."""
-    colour = _COLOURS.get(verdict)
-    return typer.style(text, fg=colour) if colour and sys.stdout.isatty() else text
+    return coloured(text, _COLOURS.get(verdict))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deepward.commands.console import out, print_json, print_table, say, shown_progress
+from deepward.commands.console import coloured, out, print_json, print_table, say, shown_progress
 from deepward.commands.datasets import domain_folders, images, scan
 from deepward.commands.options import (
     DetectorOption,
@@ -124,7 +124,7 @@ def _made(place: Path, root: Path, progress: "Progress") -> "Reference":
 
 def _tell(report: "DriftReport", traffic: "Traffic") -> None:
     head, *rest = report.said
-    out(typer.style(head, fg="red") if report.alarm and _on_screen() else head)
+    out(coloured(head, "red" if report.alarm else None))
     if not len(traffic):
         return
     out(
@@ -138,12 +138,6 @@ def _tell(report: "DriftReport", traffic: "Traffic") -> None:
     out(rest[-1])
     near = ", ".join(f"{name or 'none'} {count}" for name, count in report.nearest.items())
     out(f"Nearest known domain: {near}.")
-
-
-def _on_screen() -> bool:
-    import sys
-
-    return sys.stdout.isatty()
 
 
 def _time(text: str, now: datetime) -> float:

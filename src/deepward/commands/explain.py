@@ -8,7 +8,6 @@ import typer
 from deepward.commands.console import out, say
 from deepward.commands.options import DetectorOption, detectors_for
 from deepward.errors import UsageError, WorkError
-from deepward.files import printable
 
 __all__ = ["explain"]
 
@@ -52,4 +51,4 @@ def explain(
         partial.write_bytes(png)
     probability = "" if verdict.probability is None else f", probability {verdict.probability:.3f}"
     say(f"{verdict.verdict}{probability}: {verdict.reason}")
-    out(printable(out_file))
+    out(str(out_file))

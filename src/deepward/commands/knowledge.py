@@ -169,7 +169,8 @@ def _show(hits: "list[Hit]") -> None:
         place = hit.source if hit.page is None else f"{hit.source}, page {hit.page}"
         out(f"[{number}] {hit.title}" + (f" ({hit.date})" if hit.date else ""))
         out(f"    {place}")
-        out(textwrap.indent(textwrap.fill(" ".join(hit.text.split()), 92), "    "))
+        for line in textwrap.wrap(" ".join(hit.text.split()), 92):
+            out(f"    {line}")
         out("")
         found = hit.scores
         rows.append(

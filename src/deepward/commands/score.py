@@ -125,12 +125,12 @@ def _json_line() -> Callable[["Verdict", str], None]:
 def _table_line(files: Sequence[Path]) -> Callable[["Verdict", str], None]:
     longest = max(len(printable(file)) for file in files)
     width = min(_WIDEST_PATH, max(longest, len("path")))
-    out(f"{fit('path', width)}  {fit('verdict', 14)}  fake   reason")
+    out(fit("path", width), fit("verdict", 14), "fake ", "reason")
 
     def show(verdict: "Verdict", detector: str) -> None:
         name = verdict_colour(verdict.verdict, fit(verdict.verdict, 14))
         probability = "    –" if verdict.probability is None else f"{verdict.probability:.3f}"
-        out(f"{fit(printable(verdict.path), width)}  {name}  {probability}  {verdict.reason}")
+        out(fit(printable(verdict.path), width), name, probability, verdict.reason)
 
     return show
 

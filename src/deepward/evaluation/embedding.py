@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from deepward.evaluation.montage import evidence_overlay, thumbnail
 from deepward.evaluation.style import FAKE, INK, MUTED, REAL, SECOND
+from deepward.files import visible
 from deepward.media import as_picture
 
-__all__ = ["data_url", "inline_svg", "relative_path", "rows_of", "tile"]
+__all__ = ["as_html", "data_url", "inline_svg", "relative_path", "rows_of", "tile"]
 
 _TAG = re.compile(r"<[^<>]*>")
 _REFERENCE = re.compile(r'( id="|url\(#|href="#)')
@@ -26,6 +27,13 @@ _COLOURS = {
     SECOND: "var(--second)",
     MUTED: "var(--muted)",
 }
+
+
+def as_html(value: Any) -> Any:
+    """A value as the page may show it: of text only what a reader sees, with its signs escaped."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return escape(visible(value))
+    return value
 
 
 def data_url(picture: bytes, kind: str = "image/jpeg") -> str:
@@ -49,7 +57,7 @@ def inline_svg(svg: bytes, name: str, alt: str) -> Markup:
             those of different figures may be equal.
         alt: what it shows, for those who do not see it.
     """
-    text = svg.decode("utf-8")
+    text = visible(svg.decode("utf-8"))
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -60,7 +68,7 @@ def inline_svg(svg: bytes, name: str, alt: str) -> Markup:
             found = found.replace(colour, own)
         return found
 
-    head = f'<svg role="img" aria-label="{escape(alt)}" '
+    head = f'<svg role="img" aria-label="{as_html(alt)}" '
     return Markup(_TAG.sub(within, text).replace("<svg ", head, 1).strip())
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from deepward.evaluation.embedding import as_html
 from deepward.evaluation.style import short
 
 __all__ = ["Box", "Lineage", "draw_lineage", "of_detectors"]
@@ -111,7 +112,7 @@ def draw_lineage(lineage: Lineage) -> Markup:
     boxes = [_box(box, *places[box.key]) for box in lineage.boxes]
     told = "; ".join(_told(box, lineage) for box in lineage.boxes if box.sources)
     return Markup(
-        f'<svg class="lineage" role="img" aria-label="{escape(f"Lineage: {told}")}"'
+        f'<svg class="lineage" role="img" aria-label="{as_html(f"Lineage: {told}")}"'
         f' viewBox="{-DOWN} 0 {width} {height}" width="{width}" height="{height}">'
         f"{''.join(heads)}{''.join(lines)}{''.join(boxes)}</svg>"
     )
@@ -160,9 +161,9 @@ def _edge(source: tuple[float, float], target: tuple[float, float]) -> str:
 
 
 def _box(box: Box, x: float, y: float) -> str:
-    title, detail = (escape(short(text, LETTERS)) for text in (box.title, box.detail))
+    title, detail = (as_html(short(text, LETTERS)) for text in (box.title, box.detail))
     return (
-        f'<g class="{box.column} {box.look}"><title>{escape(box.title)}</title>'
+        f'<g class="{box.column} {box.look}"><title>{as_html(box.title)}</title>'
         f'<rect x="{x:g}" y="{y:g}" width="{WIDTH}" height="{HEIGHT}" rx="7"/>'
         f'<text x="{x + 10:g}" y="{y + 18:g}">{title}</text>'
         f'<text class="detail" x="{x + 10:g}" y="{y + 35:g}">{detail}</text></g>'

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from deepward.markdown import escaped, quoted, table
+
 __all__ = ["MODEL_CARD", "lineage_curves", "model_card", "training_data"]
 
 MODEL_CARD = {
@@ -37,9 +39,9 @@ def model_card(name: str, facts: Mapping[str, Any]) -> str:
     """
     lineage, decision = facts.get("lineage", {}), facts.get("decision", {})
     said = {**MODEL_CARD, **training_data(lineage.get("domains", {}))}
-    lines = [f"# {name}", "", f"Detector `{facts['content_hash']}`."]
+    lines = [f"# {escaped(name)}", "", f"Detector {quoted(facts['content_hash'])}."]
     for title, text in said.items():
-        lines += ["", f"## {title.replace('_', ' ').capitalize()}", "", text]
+        lines += ["", f"## {escaped(title.replace('_', ' ').capitalize())}", "", escaped(text)]
     if {"threshold", "low"} <= set(decision):
         lines += [
             "",
@@ -53,12 +55,13 @@ def model_card(name: str, facts: Mapping[str, Any]) -> str:
     found = lineage.get("validation", {})
     rows = [(key, each) for key, each in sorted(found.items()) if each.get("value") is not None]
     if rows:
-        lines += ["", "## On validation pictures", "", "| metric | value | 95 % interval |"]
-        lines.append("| --- | --- | --- |")
+        cells = []
         for key, each in rows:
             ends = each.get("interval")
             shown = f"{ends[0]:.3f} – {ends[1]:.3f}" if ends else "–"
-            lines.append(f"| {key} | {each['value']:.3f} | {shown} |")
+            cells.append([escaped(key), f"{each['value']:.3f}", shown])
+        head = ["metric", "value", "95 % interval"]
+        lines += ["", "## On validation pictures", "", table(head, cells)]
         lines += ["", "Thresholds were chosen on these; how good it is, test pictures tell."]
     return "\n".join(lines) + "\n"
 

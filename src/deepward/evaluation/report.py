@@ -15,7 +15,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from deepward import __version__
 from deepward.evaluation.changes import changes
 from deepward.evaluation.domain_metrics import DomainMetrics
-from deepward.evaluation.embedding import rows_of
+from deepward.evaluation.embedding import as_html, rows_of
 from deepward.evaluation.failures import Evidence, Finder, failures
 from deepward.evaluation.glossary import GLOSSARY
 from deepward.evaluation.lineage import Lineage, draw_lineage, of_detectors
@@ -123,6 +123,7 @@ def build_report(data: ReportData) -> str:
     environment = Environment(
         loader=DictLoader({name: in_words_of(medium, text) for name, text in texts.items()}),
         autoescape=True,
+        finalize=as_html,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

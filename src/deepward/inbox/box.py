@@ -17,6 +17,7 @@ from pathlib import Path
 from deepward.errors import InboxError, UsageError
 from deepward.files import atomic_file, atomic_folder, locked, write_json
 from deepward.inbox.notes import NOTE, REALS, SPECIMENS, Note, note_hash, read_note, slug_of
+from deepward.markdown import escaped
 
 __all__ = ["DOMAIN_PREFIX", "Answer", "Inbox"]
 
@@ -205,10 +206,10 @@ class Inbox:
         return ""
 
     def ask(self, slug: str, title: str, text: str) -> Path:
-        """Puts a question to people into `review/`; the same question stands once."""
+        """Puts a question to people into `review/`, as Markdown; the same stands once."""
         target = self.review_folder / f"{slug_of(slug) or 'question'}.md"
         with atomic_file(target) as partial:
-            partial.write_text(f"# {title}\n\n{text.strip()}\n", encoding="utf-8")
+            partial.write_text(f"# {escaped(title)}\n\n{text.strip()}\n", encoding="utf-8")
         return target
 
     def questions(self) -> list[tuple[str, Path]]:

@@ -1,12 +1,12 @@
 """Text of strangers as Markdown that shows it and does nothing else."""
 
 import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-__all__ = ["escaped", "quoted", "table"]
+from deepward.files import visible
 
-_HIDDEN = frozenset(("Cc", "Cf", "Co", "Cs", "Cn"))  # control, format (bidi, zero width) …
+__all__ = ["bullets", "escaped", "quoted", "table"]
+
 _MARKS = re.compile(r"([\\`*_{}\[\]|~$^])")
 _BLOCK = re.compile(r"^([-+#=:>]|\d{1,9}(?=[.)]))")  # list, heading, rule; only at the beginning
 # GitHub and others turn bare addresses into links. An invisible joiner in them prevents that, where
@@ -22,9 +22,7 @@ def escaped(text: str, most: int = 2000) -> str:
         text: of anybody.
         most: characters that are kept.
     """
-    visible = "".join(" " if c.isspace() else c for c in text)
-    visible = "".join(c for c in visible if unicodedata.category(c) not in _HIDDEN)
-    line = " ".join(visible.split())
+    line = " ".join(visible(text).split())
     line = line if len(line) <= most else line[: most - 1] + "…"
     line = _ADDRESS.sub(lambda match: match.group() + _JOINER, line)
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -34,15 +32,19 @@ def escaped(text: str, most: int = 2000) -> str:
 
 def quoted(text: str, most: int = 500) -> str:
     """A code span that shows an address or a path as it is; nothing in it can end it early."""
-    visible = "".join(c for c in text if unicodedata.category(c) not in _HIDDEN)
-    line = " ".join(visible.split())[:most]
+    line = " ".join(visible(text).split())[:most]
     runs = re.findall(r"`+", line)
     fence = "`" * (max(map(len, runs), default=0) + 1)
     space = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{space}{line}{space}{fence}" if line else "–"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def bullets(lines: Iterable[str]) -> str:
+    """A list of lines of anybody."""
+    return "\n".join(f"- {escaped(line)}" for line in lines)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; cells are Markdown already, without a bare `|`."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
