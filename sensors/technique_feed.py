@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.partitions import can_be_partition, domain_partitions, technique_partitions
-from deepward.files import canonical_json
+from deepward.files import canonical_json, printable
 from jobs import learn_domain, read_feeds, respond_to_technique
 from resources import ArtifactStore, DomainFolders, Knowledge, Watching
 from sensors.feeds import joined_cursor, look_at_feeds, split_cursor
@@ -73,7 +73,7 @@ def technique_feed_sensor(
         inbox, store, knowledge, registered, feeds, time.time(), watching.feed_minutes
     )
     if told:
-        context.log.info(told)
+        context.log.info(printable(told))
     waiting, refused = inbox.waiting()
     settled = inbox.settled(waiting, time.time())
     for note in settled:
