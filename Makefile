@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export DEEPWARD_HOME ?= $(CURDIR)/storage
 
-.PHONY: help install lock demo ui test lint bench clean
+.PHONY: help install lock advisories demo ui test lint bench clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,11 @@ install: .venv/.installed ## the virtual environment; does nothing when it is up
 
 lock: ## requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra all --python-version 3.11 --quiet \
-	  --no-header --no-annotate --output-file requirements.lock
+	  --no-header --no-annotate --generate-hashes --output-file requirements.lock
+
+advisories: install ## known advisories on packages of requirements.lock; asks pypi.org, fails where it cannot
+	$(BIN)/uvx --from pip-audit pip-audit --requirement requirements.lock --no-deps --disable-pip \
+	  --strict --progress-spinner off $(ARGS)
 
 demo: install ## the main job to the report's path; DOMAINS=DIR for your own pictures
 	$(BIN)/python -m dagster_project.demo $(if $(DOMAINS),--domains "$(DOMAINS)") $(ARGS)
