@@ -10,6 +10,7 @@ from deepward.agents.backends import Request
 from deepward.agents.backends.base import EXTRACTIVE
 from deepward.agents.backends.extractive import ExtractiveBackend
 from deepward.agents.brief import run_brief
+from deepward.agents.checks import carries_out
 from deepward.agents.extractive.ranking import centrality, choose
 from deepward.agents.extractive.refiner import disagreement
 from deepward.agents.extractive.sentences import is_prose, quotable, split_prose
@@ -39,6 +40,7 @@ from deepward.knowledge.index import HybridIndex
 from deepward.knowledge.index.chunking import split_sentences
 from deepward.knowledge.retrieval import Searcher
 from deepward.techniques.specs import AttackPatterns, Brief, PromptSet
+from deepward.techniques.taxonomy import load_taxonomy
 from tests.knowledge.test_corpus import FILES
 
 OPEN = Brief(words="Write 15 few-shot prompts to create novel image deepfakes", prompts=15)
@@ -436,6 +438,21 @@ class TestPromptGenerator:
                 pattern = patterns[prompt.pattern]
                 assert (prompt.technique, prompt.region) == (pattern.technique, pattern.region)
                 assert prompt.chunk_ids == pattern.chunk_ids
+
+    def test_each_says_what_its_pattern_changes_and_nothing_of_a_picture_nobody_knows(self, runs):
+        taxonomy = load_taxonomy()
+        for run in runs.values():
+            patterns = {p.id: p for p in run.patterns.patterns}
+            for prompt in run.prompts.prompts:
+                pattern = patterns[prompt.pattern]
+                region = taxonomy.region(pattern.region)
+                assert carries_out(prompt, pattern, taxonomy) == ""
+                assert pattern.target_state in prompt.positive_prompt
+                assert region.mentions.search(prompt.positive_prompt)
+                rest = prompt.positive_prompt.replace(pattern.target_state, "")
+                for look in region.looks:
+                    rest = rest.replace(look, "")
+                assert not re.search(r"photograph|portrait|\b(light|camera|person|in a)\b", rest)
 
     def test_every_pattern_is_used_before_one_is_used_again(self, backend, runs):
         patterns = runs["open"].patterns

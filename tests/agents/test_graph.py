@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -284,7 +285,8 @@ def test_prompts_are_as_many_as_wanted_distinct_and_each_from_a_pattern(searcher
             {**two, "id": "uncited", "chunk_ids": []},
             {**two, "id": "too-strong", "strength": 7},
         ]
-        extra = {**two, "id": "extra", "positive_prompt": "one more than anybody asked for"}
+        words = "mouth of another person, one more than anybody asked for"
+        extra = {**two, "id": "extra", "positive_prompt": words}
         return {"prompts": [one, two, *others, *rest, extra]}
 
     result = run(searcher, tmp_path, {"prompt_generator": poor})
@@ -295,6 +297,31 @@ def test_prompts_are_as_many_as_wanted_distinct_and_each_from_a_pattern(searcher
     )
     for words in ("nearly the same", "given twice", "invented", "voice-cloning", "one more than"):
         assert words in reasons
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"region": "left ear"}, "changes the left ear, but its pattern changes the mouth"),
+        ({"operation": "splice"}, "there is: self_blend, swap"),
+        ({"positive_prompt": "portrait of a fisher on a windy pier"}, "does not name the mouth"),
+        ({"positive_prompt": "mouth on a windy pier"}, "does not say .* 'of another person'"),
+    ],
+)
+def test_a_prompt_that_does_something_else_than_its_pattern_is_told_so(
+    searcher, tmp_path, changed, words
+):
+    def strays(request, good):
+        if request.feedback:
+            assert re.search(words, " ".join(request.feedback))
+            return good
+        one, *rest = good["prompts"]
+        return {"prompts": [{**one, **changed}, *rest]}
+
+    result = run(searcher, tmp_path, {"prompt_generator": strays})
+    made = [c for c in calls(tmp_path) if c["agent"] == "prompt_generator"]
+    assert [c["verdict"] for c in made] == ["sent back", "passed"]
+    assert len(result.prompts.prompts) == 4
 
 
 def test_patterns_keep_to_the_technique_and_cover_the_regions(searcher, tmp_path):

@@ -97,7 +97,7 @@ def _prompt(given: PromptInputs, number: int) -> dict[str, Any]:
         "technique": pattern.technique,
         "region": pattern.region,
         "operation": "swap",
-        "positive_prompt": f"portrait {scene}",
+        "positive_prompt": f"{pattern.region} {pattern.target_state} {scene}",
         "negative_prompt": "cartoon",
         "strength": 0.5,
         "seed": number,

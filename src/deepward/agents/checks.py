@@ -20,9 +20,11 @@ from deepward.agents.schemas import (
 )
 from deepward.knowledge.embedding import Encoder
 from deepward.techniques.specs import AttackPattern, AttackPatterns, Brief, EditSpec, PromptSet
+from deepward.techniques.taxonomy import Taxonomy, load_taxonomy
 
 __all__ = [
     "MOST_SIMILAR",
+    "carries_out",
     "check_calls",
     "check_patterns",
     "check_prompts",
@@ -33,6 +35,9 @@ __all__ = [
 ]
 
 MOST_SIMILAR = 0.95  # cosine of two prompts' embeddings
+_SAID = 0.5  # share of a target's words that a prompt has to say
+_SMALL = frozenset(("and", "are", "for", "from", "into", "that", "the", "this", "was", "with"))
+_STEM = 5  # letters by which two forms of a word are one
 
 
 def check_queries(queries: SubQueries) -> Checked[SubQueries]:
@@ -132,7 +137,7 @@ def check_prompts(
     citable: Collection[str],
     encoder: Encoder,
 ) -> Checked[PromptSet]:
-    """As many prompts as wanted, unlike each other, each from a pattern and with its evidence."""
+    """As many prompts as wanted, unlike each other, each carrying out a pattern by its evidence."""
     by_id = {pattern.id: pattern for pattern in patterns.patterns}
     kept: dict[str, EditSpec] = {}
     removed: list[str] = []
@@ -176,6 +181,37 @@ def check_review(review: Review, agent: AgentName) -> Checked[Review]:
     return Checked(review, missing=tuple(missing))
 
 
+def carries_out(spec: EditSpec, pattern: AttackPattern, taxonomy: Taxonomy) -> str:
+    """Why a prompt does not do what its pattern describes; "" when it does.
+
+    It changes the same region by an operation that comes near to the technique there, names the
+    region, and says what that is changed into: half of the words of the target or more.
+    """
+    region = taxonomy.region(pattern.region)
+    if _region(spec.region) != _region(pattern.region):
+        return f"changes the {spec.region}, but its pattern changes the {pattern.region}"
+    known = taxonomy.resolve(pattern.technique).operations_on(region.kind)
+    if spec.operation not in known:
+        return (
+            f"plans to {spec.operation} the {pattern.region}; what comes near to "
+            f"{pattern.technique} there is: {', '.join(known)}"
+        )
+    if not region.mentions.search(spec.positive_prompt):
+        return f"does not name the {pattern.region} that it changes"
+    wanted = _stems(pattern.target_state) - _stems(pattern.region)
+    if len(wanted & _stems(spec.positive_prompt)) < _SAID * len(wanted):
+        return (
+            f"does not say what its pattern changes the {pattern.region} into: "
+            f"{_short(pattern.target_state)}"
+        )
+    return ""
+
+
+def _stems(text: str) -> set[str]:
+    """The beginnings of the words that carry its meaning."""
+    return {word[:_STEM] for word in re.findall(r"\w{3,}", text.casefold())} - _SMALL
+
+
 def _untraceable(spec: EditSpec, patterns: Mapping[str, AttackPattern]) -> str:
     """What is wrong with the way from a prompt to its pattern; "" when nothing is."""
     pattern = patterns.get(spec.pattern)
@@ -185,7 +221,7 @@ def _untraceable(spec: EditSpec, patterns: Mapping[str, AttackPattern]) -> str:
         return f"is about {spec.technique}, but its pattern is about {pattern.technique}"
     if not set(spec.chunk_ids) & set(pattern.chunk_ids):
         return f"cites none of the evidence of its pattern {spec.pattern}"
-    return ""
+    return carries_out(spec, pattern, load_taxonomy())
 
 
 def _distinct(specs: Sequence[EditSpec], encoder: Encoder) -> tuple[list[EditSpec], list[str]]:

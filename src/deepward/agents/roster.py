@@ -205,10 +205,13 @@ _AGENTS = (
             "editor carries out on a picture."
         ),
         task=(
-            "Write exactly as many edit specs as the brief's `prompts`, no two alike in scene, "
-            "region or change. Each names in `pattern` the id of the attack pattern it carries "
-            "out, has its technique, and cites at least one of its passages. `positive_prompt` "
-            "describes the scene after the edit, `negative_prompt` what must not be seen."
+            "Write exactly as many edit specs as the brief's `prompts`, no two alike in region "
+            "or change. Each names in `pattern` the id of the attack pattern it carries out, has "
+            "its technique and its region, and cites at least one of its passages. "
+            "`positive_prompt` says what the region shows after the edit, in words of the "
+            "pattern's `target_state`, and how that looks. Nobody knows yet which picture will be "
+            "edited: say nothing of the person, the place, the light or the camera. "
+            "`negative_prompt` says what must not be seen."
         ),
         model="Qwen/Qwen2-7B-Instruct",
         answer=PromptSet,

@@ -89,6 +89,7 @@ class Job:
         box: what the mask was made from.
         donor: another real picture, for engines that need one.
         donor_box: the face in it, or the same region as in the base.
+        scene: what the base shows, in words; "" where nobody looked.
     """
 
     base: Pixels
@@ -99,6 +100,12 @@ class Job:
     box: Box
     donor: Pixels | None = None
     donor_box: Box | None = None
+    scene: str = ""
+
+    @property
+    def prompt(self) -> str:
+        """What the picture shall show: the change, and what is there besides."""
+        return ", ".join(filter(None, (self.spec.positive_prompt, self.scene)))
 
 
 class Engine(Protocol):

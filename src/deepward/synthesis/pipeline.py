@@ -132,15 +132,18 @@ def _make_fakes(
         for start in range(0, len(ready), engine.batch_size):
             batch = ready[start : start + engine.batch_size]
             begun = time.perf_counter()
-            results = engine.make([job_of(sample, bases[sample.base]) for sample in batch])
+            jobs = [job_of(sample, bases[sample.base]) for sample in batch]
+            results = engine.make(jobs)
             entry = spent.setdefault(name, [0, 0.0])
             entry[0] += len(batch)
             entry[1] += time.perf_counter() - begun
-            for sample, result in zip(batch, results, strict=True):
+            for sample, job, result in zip(batch, jobs, results, strict=True):
                 if isinstance(result, Rejected):
                     sample.reject(result.reason, result.message)
-                else:
-                    _finish(sample, bases[sample.base], result, engine, config, out)
+                    continue
+                _finish(sample, bases[sample.base], result, engine, config, out)
+                if engine.follows_prompt and sample.row["status"] == "made":
+                    sample.row["done_prompt"] = job.prompt
     return spent
 
 
@@ -191,7 +194,6 @@ def _finish(
         "change": mean_change(base.pixels, fake, mask),
         "mask_share": share,
         "done_engine": engine.name,
-        "done_prompt": sample.spec.positive_prompt if engine.follows_prompt else None,
         "done_model": engine.model,
         "done_model_sha256": engine.model_sha256,
         "stand_in": stand_in_for(sample.spec.operation, config),

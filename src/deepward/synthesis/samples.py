@@ -8,6 +8,7 @@ from deepward.files import canonical_json, sha256_bytes
 from deepward.synthesis.config import SynthesisConfig, engine_for
 from deepward.synthesis.interfaces import Box, Job, Locator, Mask, Pixels, Segmenter
 from deepward.synthesis.models import Parts
+from deepward.synthesis.scenes import FACE, shown_in
 from deepward.techniques.specs import EditSpec
 
 __all__ = ["OpenedBase", "Sample", "begin_sample", "find_regions", "job_of", "make_masks"]
@@ -76,7 +77,10 @@ def begin_sample(
 
 def find_regions(samples: Sequence[Sample], bases: Mapping[int, OpenedBase], parts: Parts) -> None:
     """Finds each sample's region, and a donor where the engine needs one; each pair once."""
-    wanted = dict.fromkeys((s.base, s.spec.region) for s in samples if s.is_alive)
+    alive = [sample for sample in samples if sample.is_alive]
+    wanted = dict.fromkeys((s.base, s.spec.region) for s in alive)
+    told = {s.base for s in alive if parts.engines[s.engine].follows_prompt}
+    wanted |= dict.fromkeys((base, FACE) for base in sorted(told))
     _locate(list(wanted), bases, parts.locator)
     for sample in samples:
         if not sample.is_alive:
@@ -159,4 +163,5 @@ def job_of(sample: Sample, base: OpenedBase) -> Job:
         box=sample.box,
         donor=donor.pixels if donor else None,
         donor_box=donor.boxes[region][0] if donor else None,
+        scene=shown_in(base.pixels, base.boxes[FACE]) if FACE in base.boxes else "",
     )

@@ -86,7 +86,8 @@ class EditSpec(Message):
     Attributes:
         region: what to find in the picture.
         operation: what to do to it.
-        positive_prompt: the scene after the edit, for a text-guided engine.
+        positive_prompt: what the region shows after the edit, for a text-guided engine; what the
+            rest of the picture shows is added when it is known which picture that is.
         negative_prompt: what must not be seen.
         strength: from 0 (nothing) to 1 (all of the region is made anew).
         seed: of the engine.

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
-from deepward.agents.checks import MOST_SIMILAR
 from deepward.agents.extractive.review import rejected_numbers
 from deepward.agents.extractive.sentences import SentenceVectors
 from deepward.agents.schemas import PromptInputs
@@ -18,13 +17,14 @@ from deepward.techniques.taxonomy import Taxonomy
 
 __all__ = ["compose_prompts"]
 
-_AIM = 0.85  # cosine of two prompts that is aimed at
-_ROUNDS = 16
-_FILE = Path(__file__).with_name("scenes.yaml")
+_AIM = 0.85  # cosine of two prompts that is aimed at; the checks allow more
+_ROUNDS = 6
+_TRIES = 6  # changes that are drawn for one that was too much like another
+_FILE = Path(__file__).with_name("changes.yaml")
 
 
 @dataclass(frozen=True)
-class _Scenes:
+class _Changes:
     """Fillings of the slots, by medium and slot."""
 
     slots: Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -34,7 +34,7 @@ class _Scenes:
 
 @dataclass(frozen=True)
 class _Plan:
-    """All of an edit spec but its scene; `turn` counts the uses of its pattern."""
+    """All of an edit spec but its words; `turn` counts the uses of its pattern."""
 
     id: str
     pattern: AttackPattern
@@ -47,16 +47,16 @@ def compose_prompts(
     inputs: PromptInputs, feedback: Sequence[str], taxonomy: Taxonomy, vectors: SentenceVectors
 ) -> PromptSet:
     """As many as the brief asks for; those named in the feedback are drawn anew."""
-    scenes = _scenes()
-    plans = _plans(inputs, taxonomy, scenes)
+    changes = _changes()
+    plans = _plans(inputs, taxonomy, changes)
     draw = random.Random(inputs.brief.seed)
-    dealer = _Dealer(scenes, taxonomy, draw)
+    dealer = _Dealer(changes, taxonomy, draw)
     rejected = rejected_numbers(feedback)
     for number, plan in enumerate(plans, start=1):
         if number in rejected or any(f"prompt {plan.id} " in line for line in feedback):
-            # The scene that was not wanted is dealt and thrown away, once per complaint.
+            # What was not wanted is dealt and thrown away, once per complaint.
             for _ in feedback:
-                dealer.scene(plan)
+                dealer.change(plan)
     texts = _distinct(plans, dealer, vectors)
     seeds = draw.sample(range(2**31), len(plans))
     specs = [
@@ -66,7 +66,7 @@ def compose_prompts(
             region=plan.pattern.region,
             operation=plan.operation,
             positive_prompt=text,
-            negative_prompt=_negative(plan.pattern, taxonomy, scenes),
+            negative_prompt=_negative(plan.pattern, taxonomy, changes),
             strength=plan.strength,
             seed=seed,
             pattern=plan.pattern.id,
@@ -77,7 +77,7 @@ def compose_prompts(
     return PromptSet(prompts=tuple(specs))
 
 
-def _plans(inputs: PromptInputs, taxonomy: Taxonomy, scenes: _Scenes) -> list[_Plan]:
+def _plans(inputs: PromptInputs, taxonomy: Taxonomy, changes: _Changes) -> list[_Plan]:
     count, patterns = inputs.brief.prompts, inputs.patterns.patterns
     width = max(2, len(str(count)))
     plans = []
@@ -87,7 +87,7 @@ def _plans(inputs: PromptInputs, taxonomy: Taxonomy, scenes: _Scenes) -> list[_P
         kind = taxonomy.region(pattern.region).kind
         operations = technique.operations_on(kind)
         operation = operations[turn % len(operations)]
-        strengths = scenes.strengths[operation]
+        strengths = changes.strengths[operation]
         strength = strengths[turn // len(operations) % len(strengths)]
         name = f"{pattern.technique[:70]}-{number + 1:0{width}d}"
         plans.append(_Plan(name, pattern, turn, operation, strength))
@@ -95,61 +95,57 @@ def _plans(inputs: PromptInputs, taxonomy: Taxonomy, scenes: _Scenes) -> list[_P
 
 
 def _distinct(plans: Sequence[_Plan], dealer: "_Dealer", vectors: SentenceVectors) -> list[str]:
-    """A scene per plan; those too much like an earlier one are dealt anew, some rounds long."""
-    texts = [dealer.scene(plan) for plan in plans]
-    for round_ in range(_ROUNDS):
-        near = vectors(texts)
+    """A change per plan; of those too much like an earlier one the least alike of some others."""
+    texts = [dealer.change(plan) for plan in plans]
+    near = vectors(texts)  # (N, D)
+    for _ in range(_ROUNDS):
         cosines = np.tril(near @ near.T, k=-1)  # each against those before it
-        limit = _AIM + (MOST_SIMILAR - _AIM) * round_ / _ROUNDS
-        alike = [i for i in range(len(texts)) if cosines[i].max() > limit]
+        alike = [i for i in range(len(texts)) if cosines[i].max() > _AIM]
         if not alike:
             break
-        for i in alike:
-            texts[i] = dealer.scene(plans[i])
+        others = [[texts[i], *(dealer.change(plans[i]) for _ in range(_TRIES))] for i in alike]
+        vectors([text for tried in others for text in tried])  # all at once, and then known
+        for i, tried in zip(alike, others, strict=True):
+            found = vectors(tried)  # (1 + _TRIES, D)
+            most = np.delete(found @ near.T, i, axis=1).max(axis=1)
+            best = int(most.argmin())
+            texts[i], near[i] = tried[best], found[best]
     return texts
 
 
 class _Dealer:
-    """Deals the fillings of each slot like cards: all of them once before any of them again."""
+    """Deals the fillings of each slot like cards: all of them once before any of them again.
 
-    def __init__(self, scenes: _Scenes, taxonomy: Taxonomy, draw: random.Random) -> None:
+    Every pattern has decks of its own, so that its prompts differ in as much as can be.
+    """
+
+    def __init__(self, changes: _Changes, taxonomy: Taxonomy, draw: random.Random) -> None:
+        self._changes = changes
         self._taxonomy = taxonomy
         self._draw = draw
-        self._decks = {
-            (medium, slot): self._deck(fillings)
-            for medium, slots in scenes.slots.items()
-            for slot, fillings in slots.items()
-        }
-        self._sides = self._deck(("indoors", "outdoors"))
+        self._decks: dict[tuple[str, str], Iterator[str]] = {}
 
-    def scene(self, plan: _Plan) -> str:
-        """The scene after the edit, in one line."""
+    def change(self, plan: _Plan) -> str:
+        """What the region shows after the edit, in one line: its new state, and how that looks."""
         pattern = plan.pattern
-        if pattern.modality == "audio":
-            speaker, words, channel, manner = (
-                next(self._decks["sound", slot])
-                for slot in ("speaker", "words", "channel", "manner")
-            )
-            return f"{speaker} {words} {channel}, {manner}; {pattern.target_state}"[:600]
-        camera, subject = (next(self._decks["picture", slot]) for slot in ("camera", "subject"))
-        side = next(self._sides)
-        place, light = (next(self._decks[side, slot]) for slot in ("place", "light"))
-        edit = self._edit(pattern)
-        shot = "video frame" if pattern.modality == "video" else camera
-        return f"{edit}, {shot} of {subject} {place}, {light}"[:600]
+        region = self._taxonomy.region(pattern.region)
+        target = pattern.target_state
+        named = region.mentions.search(target)
+        parts = [target if named else f"{region.name}, {target}"]
+        slots = self._changes.slots["sound" if pattern.modality == "audio" else "picture"]
+        for slot, fillings in {"look": self._looks(pattern), **slots}.items():
+            if fillings:
+                key = (pattern.id, slot)
+                parts.append(next(self._decks.setdefault(key, self._deck(fillings))))
+        return ", ".join(parts)[:600]
 
-    def _edit(self, pattern: AttackPattern) -> str:
-        """What the region shows: its new state, or how it looks where all of it is another's."""
+    def _looks(self, pattern: AttackPattern) -> Sequence[str]:
+        """How the region may look where all of it is another's; none where its state says so."""
         region = self._taxonomy.region(pattern.region)
         technique = self._taxonomy.resolve(pattern.technique)
         shown = not technique.looks and region.name in technique.states
         known = {target for _, target in technique.states_of(region)}
-        if not region.looks or shown or pattern.target_state not in known:
-            return pattern.target_state
-        key = ("looks", region.kind)
-        if key not in self._decks:
-            self._decks[key] = self._deck(region.looks)
-        return next(self._decks[key])
+        return () if shown or pattern.target_state not in known else region.looks
 
     def _deck(self, fillings: Sequence[str]) -> Iterator[str]:
         while True:
@@ -158,18 +154,18 @@ class _Dealer:
             yield from order
 
 
-def _negative(pattern: AttackPattern, taxonomy: Taxonomy, scenes: _Scenes) -> str:
+def _negative(pattern: AttackPattern, taxonomy: Taxonomy, changes: _Changes) -> str:
     """The traces that would give the fake away to the eye or ear, and what spoils any picture."""
     medium = "sound" if pattern.modality == "audio" else "picture"
     unprompted = {artefact.phrase for artefact in taxonomy.artefacts if artefact.unprompted}
     seen = [phrase for phrase in pattern.artefacts if phrase not in unprompted]
-    return ", ".join(dict.fromkeys((*seen, *scenes.unwanted[medium])))[:600]
+    return ", ".join(dict.fromkeys((*seen, *changes.unwanted[medium])))[:600]
 
 
 @lru_cache(maxsize=1)
-def _scenes() -> _Scenes:
+def _changes() -> _Changes:
     import yaml
 
     raw = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
     rest = {name: raw.pop(name) for name in ("unwanted", "strengths")}
-    return TypeAdapter(_Scenes).validate_python({"slots": raw, **rest})
+    return TypeAdapter(_Changes).validate_python({"slots": raw, **rest})

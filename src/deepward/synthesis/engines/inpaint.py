@@ -96,7 +96,7 @@ class InpaintEngine:
         # On the CPU, whatever the device, so that a seed means the same noise everywhere.
         generators = [torch.Generator("cpu").manual_seed(job.seed % 2**63) for job in jobs]
         output = self.pipeline(
-            prompt=[job.spec.positive_prompt for job in jobs],
+            prompt=[job.prompt for job in jobs],
             negative_prompt=[job.spec.negative_prompt for job in jobs],
             image=[
                 Image.fromarray(job.base).resize(square, Image.Resampling.LANCZOS) for job in jobs
