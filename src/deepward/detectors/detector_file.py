@@ -25,7 +25,7 @@ from deepward.files import atomic_folder, canonical_json, recover, sha256_bytes,
 
 __all__ = ["FORMAT", "load_detector", "save_detector"]
 
-FORMAT = 4
+FORMAT = 5
 _AGAIN = "Train it again (`deepward train`), or restore it from a copy."
 _MAIN = "model"
 CARD = "MODEL_CARD.md"  # for people; nothing reads it back

@@ -32,7 +32,8 @@ class NoveltyConfig:
         bets: exponents e of the bets e * p^(e - 1); 1 does not bet.
         switching: share of the capital that is spread anew over all bets after each picture, so
             that a change is answered that comes late.
-        fewest: pictures of the reference that make a stratum; rarer ones are joined.
+        fewest: pictures of the reference that a stratum is ranked among: the rarest strata are
+            joined until they have as many, and strata that it never saw are ranked with those.
         seed: of the ties.
     """
 
@@ -67,8 +68,7 @@ def conformal_p_values(
         growing: False ranks each among the reference alone: not for betting, but it stays strange
             what came before.
     """
-    counts = Counter(known_strata.tolist())
-    names = {name for name, count in counts.items() if count >= config.fewest}
+    names = _standing_alone(Counter(known_strata.tolist()), config.fewest)
 
     def stratum(name: str) -> str:
         return name if name in names else _OTHER
@@ -88,6 +88,20 @@ def conformal_p_values(
         if growing:
             insort(values, value)
     return found
+
+
+def _standing_alone(counts: Counter[str], fewest: int) -> set[str]:
+    """Strata that stand alone; the rarest are left out, until those together are `fewest`.
+
+    So whatever falls into a stratum that the reference never saw is ranked beside something.
+    """
+    names, joined = set(counts), 0
+    for name, count in sorted(counts.items(), key=lambda item: (item[1], item[0])):
+        if joined >= fewest:
+            break
+        names.discard(name)
+        joined += count
+    return names
 
 
 def novelty_capital(

@@ -1,8 +1,8 @@
 """From what statistics say of a sample to a compact row: fitted once, at the first stage.
 
-Each part of a description is standardized, clipped, its blocks are made to count alike, and it is
-projected on the principal directions of the first stage's samples, to length 1. Frozen afterwards,
-so that rows of later stages can stand beside rows of earlier ones.
+Each part of a description is standardized, clipped, its blocks are made to count alike; it is
+projected, and brought to length 1. Frozen afterwards, so that rows of later stages can stand beside
+rows of earlier ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,42 +12,16 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 from torch import Tensor
 
 from deepward.detectors.descriptions import Descriptions
+from deepward.detectors.process.part import Part, fit_part
 from deepward.detectors.statistics import Floats, Statistic, build_statistic
 from deepward.errors import DetectorFileError, TrainingError
 
-__all__ = ["Frame", "Part", "fit_frame"]
+__all__ = ["Frame", "fit_frame"]
 
-_CLIP = 8.0  # standard deviations
 _FITTED_ON = 4096  # rows at most: directions hardly move beyond, and the cost grows cubically
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part of a statistic's description, with a kernel of its own.
-
-    Attributes:
-        statistic: index of its statistic.
-        start, stop: its numbers in that statistic's description.
-        mean, scale: (D,) standardization; `scale` makes blocks count alike too.
-        directions: (D, d) orthonormal columns.
-    """
-
-    statistic: int
-    start: int
-    stop: int
-    mean: Floats
-    scale: Floats
-    directions: Floats
-
-    def deviations(self, described: Floats) -> Floats:
-        """Standardized numbers of this part, (N, D); their mean square is about 1 / D."""
-        raw = (described[:, self.start : self.stop] - self.mean) / self.scale
-        limit = _CLIP / np.sqrt(self.stop - self.start)
-        return np.asarray(np.clip(raw, -limit, limit), np.float32)
 
 
 @dataclass(frozen=True)
@@ -60,7 +34,7 @@ class Frame:
     @property
     def widths(self) -> tuple[int, ...]:
         """Numbers of a row that belong to each part."""
-        return tuple(part.directions.shape[1] for part in self.parts)
+        return tuple(part.width for part in self.parts)
 
     def describe(self, samples: Sequence[NDArray[Any]], descriptions: Descriptions) -> list[Floats]:
         """What each statistic says, (N, D) each."""
@@ -72,7 +46,7 @@ class Frame:
         columns = []
         for part in self.parts:
             both = self._both(part, described[part.statistic])
-            columns.append(_unit(both @ part.directions)[0])
+            columns.append(_unit(part.project(both))[0])
         return np.concatenate(columns, 1).astype(np.float16).astype(np.float32)
 
     def _both(self, part: Part, found: Floats) -> NDArray[np.float64]:
@@ -96,8 +70,8 @@ class Frame:
         ends = np.cumsum(self.widths)[:-1]
         for part, slope in zip(self.parts, np.split(gradient, ends), strict=True):
             statistic, found = self.statistics[part.statistic], described[part.statistic]
-            length = float(_unit(self._both(part, found) @ part.directions)[1][0, 0])
-            by_number = part.directions @ (slope / length)  # (D,)
+            length = float(_unit(part.project(self._both(part, found)))[1][0, 0])
+            by_number = part.spread(slope / length)
             whole = np.zeros_like(found)
             whole[0, part.start : part.stop] = by_number
             both = (whole + statistic.mirror(whole)) / 2  # mirroring is its own inverse
@@ -119,6 +93,7 @@ class Frame:
             named[f"parts.{number}.mean"] = torch.from_numpy(part.mean)
             named[f"parts.{number}.scale"] = torch.from_numpy(part.scale)
             named[f"parts.{number}.directions"] = torch.from_numpy(part.directions).half()
+            named[f"parts.{number}.buckets"] = torch.from_numpy(part.buckets)
         for number, statistic in enumerate(self.statistics):
             named |= {f"statistics.{number}.{k}": t for k, t in statistic.state_dict().items()}
             version = np.frombuffer(statistic.version.encode(), np.uint8).copy()
@@ -152,7 +127,9 @@ class Frame:
                 tensors[f"parts.{number}.{name}"].float().numpy()
                 for name in ("mean", "scale", "directions")
             )
-            parts.append(Part(which, first, last, mean, scale, directions))
+            none = torch.zeros(0, dtype=torch.int32)  # files of before hashed nothing
+            buckets = tensors.get(f"parts.{number}.buckets", none).numpy()
+            parts.append(Part(which, first, last, mean, scale, directions, buckets))
         return cls(tuple(statistics), tuple(parts))
 
 
@@ -161,6 +138,7 @@ def fit_frame(
     samples: Sequence[NDArray[Any]],
     twins: Sequence[NDArray[Any]],
     directions: int,
+    hashed: int,
     descriptions: Descriptions,
     *,
     seed: int,
@@ -172,6 +150,7 @@ def fit_frame(
         names: of statistics.
         samples: of the first stage; at most 4,096 rows of them and their twins are used.
         directions: most of each part.
+        hashed: numbers that what they miss of each part is hashed to.
 
     Raises:
         TrainingError: there are fewer than two samples.
@@ -193,39 +172,10 @@ def fit_frame(
         for sizes in statistic.parts(found.shape[1]):
             stop = start + sum(sizes)
             mirrored = statistic.mirror(found)[:, start:stop]
-            parts.append(_fit_part(index, start, found[:, start:stop], mirrored, sizes, directions))
+            part = found[:, start:stop], mirrored
+            parts.append(fit_part(index, start, *part, sizes, directions, hashed))
             start = stop
     return Frame(tuple(statistics), tuple(parts))
-
-
-def _fit_part(
-    statistic: int,
-    start: int,
-    found: Floats,
-    mirrored: Floats,
-    sizes: Sequence[int],
-    directions: int,
-) -> Part:
-    mean = (found.mean(0) + mirrored.mean(0)) / 2
-    spread = np.sqrt((found.var(0) + mirrored.var(0)) / 2)
-    # What hardly ever varies must not be blown up: a floor, relative to its block.
-    floors = [np.median(block) for block in np.split(spread, np.cumsum(sizes)[:-1])]
-    floor = np.repeat(0.05 * np.array(floors) + 1e-6, sizes)
-    alike = np.repeat(np.sqrt(np.array(sizes, np.float64) * len(sizes)), sizes)
-    scale = ((spread + floor) * alike).astype(np.float32)
-    whole = Part(
-        statistic,
-        start,
-        start + found.shape[1],
-        mean.astype(np.float32),
-        scale,
-        np.zeros((0, 0), np.float32),
-    )
-    plain = np.zeros((len(found), start), np.float32)  # `deviations` cuts its part out itself
-    own = whole.deviations(np.concatenate([plain, found], 1))
-    other = whole.deviations(np.concatenate([plain, mirrored], 1))
-    kept = _principal(np.asarray((own + other) / 2, np.float32), directions)
-    return Part(statistic, start, whole.stop, whole.mean, scale, kept)
 
 
 def _unit(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -236,22 +186,3 @@ def _unit(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.fl
     """
     lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
     return rows / lengths, lengths
-
-
-def _principal(x: Floats, count: int) -> Floats:
-    """Leading eigenvectors of x'x as columns (D, d), rounded as they are stored."""
-    wide = x.astype(np.float64)
-    if x.shape[0] < x.shape[1]:
-        values, vectors = _leading(wide @ wide.T, count)
-        order = np.flatnonzero(values > 1e-9 * max(values.max(), 1e-12))
-        basis = wide.T @ (vectors[:, order] / np.sqrt(values[order]))
-    else:
-        basis = _leading(wide.T @ wide, count)[1]
-    return np.asarray(basis.astype(np.float16), np.float32)
-
-
-def _leading(symmetric: NDArray[np.float64], count: int) -> tuple[Any, Any]:
-    """The largest eigenvalues, falling, and their vectors as columns."""
-    size = len(symmetric)
-    values, vectors = eigh(symmetric, subset_by_index=(max(size - count, 0), size - 1))
-    return values[::-1], vectors[:, ::-1]

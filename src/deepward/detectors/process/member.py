@@ -48,6 +48,7 @@ class ProcessMember(FittedHeads):
             samples,
             twins,
             config.directions,
+            config.hashed,
             stage.descriptions,
             seed=stage.seed,
             device=stage.device,
