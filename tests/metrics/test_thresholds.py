@@ -79,3 +79,9 @@ def test_a_domain_with_too_few_reals_takes_the_highest_level() -> None:
     domains = np.repeat(["a", "b", "few"], [50, 50, 1])
     levels = domain_levels(scores, domains, domains, domains, 0.05)
     assert levels["few"] == levels["b"] > levels["a"]
+    # Ten pictures and their twins are no twenty pictures.
+    scores = np.r_[np.linspace(0, 1, 50), np.linspace(3, 4, 50), np.linspace(0, 1, 20)]
+    domains = np.repeat(["a", "b", "few"], [50, 50, 20])
+    cells = np.r_[domains[:110], ["few laundered"] * 10]
+    levels = domain_levels(scores, domains, cells, domains, 0.05)
+    assert levels["few"] == levels["b"] > levels["a"]

@@ -79,8 +79,9 @@ def domain_levels(
         spill: at least 1.
 
     Returns:
-        By name of `domains` or `nearest`. Domains with too few reals share what these need
-        together; are they still too few, they take the highest.
+        By name of `domains` or `nearest`. Domains with too few reals for a threshold of their own
+        take the highest: a lower one would rest on a guess, and set their samples apart from those
+        that are mistaken for another domain's.
 
     Raises:
         EvaluationError: no cell has reals enough, not even together.
@@ -95,7 +96,8 @@ def domain_levels(
     highest = max(needs.values())
     levels = {}
     for name in sorted({*names.tolist(), *near.tolist()}):
-        own = [needs[part] for part in set(parts[names == name].tolist()) if part in needs]
+        mine = set(parts[names == name].tolist()) - {"(few)"}
+        own = [needs[part] for part in mine if part in needs]
         levels[name] = max(own, default=highest)
     held = [(mine, spill * rate * mine.sum()) for mine in (parts == part for part in needs)]
     while True:
