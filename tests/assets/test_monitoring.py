@@ -1,6 +1,7 @@
 """The drift report in the graph."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,19 @@ from deepward.inbox import Inbox
 from deepward.scoring import score_paths
 
 
-def score(folder: Path) -> None:
-    """As `deepward score --log` does it, by the detector that is used by default."""
+def score(folder: Path, stranger: float = 0.0) -> None:
+    """As `deepward score --log` does it, by the detector that is used by default.
+
+    Args:
+        stranger: added to how unlike the known a picture is found.
+    """
     detector = load_detector(home() / "detectors" / "baseline")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     with TrafficLog(home()).writer(detector.content_hash) as append:
         for verdict in score_paths(detector, files, workers=1, trace=True):
-            append(verdict)
+            found = verdict.unfamiliarity
+            assert found is not None
+            append(replace(verdict, unfamiliarity=found + stranger))
 
 
 def metadata(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
@@ -46,11 +53,11 @@ def test_the_report_is_made_of_no_traffic_of_known_and_of_new(
 
     for number in range(40):  # smooth shapes in flat colours, like nothing that was learned
         save(draw(number, 96), tmp_path / "new" / f"{number:02d}.png")
-    score(tmp_path / "new")
-    # Beside 20 known pictures no evidence can grow strong.
-    result = go_on("watch_traffic", ops={"drift_report": {"false_alarm": 0.25}})
+    # A detector of 80 pictures finds nothing very strange; one that had learned more would.
+    score(tmp_path / "new", stranger=1.0)
+    result = go_on("watch_traffic", ops={"drift_report": {"false_alarm": 0.05}})
     rung = metadata(result)
-    assert rung["alarm"] is True and rung["evidence_powers_of_ten"] >= 0.6
+    assert rung["alarm"] is True and rung["evidence_powers_of_ten"] >= 1.3
     [check] = result.get_asset_check_evaluations()
     assert not check.passed and "people" in str(check.description)
     folder = Path(rung["review"])
