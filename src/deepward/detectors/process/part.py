@@ -49,7 +49,7 @@ class Part:
     @property
     def width(self) -> int:
         """Numbers of a row."""
-        return self.directions.shape[1] + int(np.abs(self.buckets).max(initial=0))
+        return int(self.directions.shape[1] + np.abs(self.buckets).max(initial=0))
 
     def deviations(self, described: Floats) -> Floats:
         """Standardized numbers of this part, (N, D); their mean square is about 1 / D."""
@@ -131,7 +131,7 @@ def _buckets(size: int, count: int) -> NDArray[np.int32]:
         return np.zeros(0, np.int32)
     random = np.random.default_rng([size, count])
     places = random.permutation(size) % count + 1
-    return (places * random.choice([-1, 1], size)).astype(np.int32)
+    return np.asarray(places * random.choice([-1, 1], size), np.int32)
 
 
 def _principal(x: Floats, count: int) -> Floats:
