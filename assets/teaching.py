@@ -90,13 +90,13 @@ def make_table(
     sets = [each for each in manifests if each.domain.startswith(PREFIX)]
     bases = sorted({base for each in sets if (base := _base_of(store, each))})
     medium = manifests[0].medium if manifests else MEDIA[0]
-    member = _closed_form(stored.facts["config"] if stored else {"members": []}, medium)
+    member = _closed_form(stored.facts["config"]) if stored else None
     settings = {**config.model_dump(exclude={"refresh"}), "bases": bases, "member": member}
     looked_at = manifests if sets else ()
     versions = {f"domain_manifest/{each.domain}": each.content_hash for each in looked_at}
 
     def measure() -> list[dict[str, Any]]:
-        from deepward.detectors.config import member_config
+        from deepward.detectors.config import find_recipe, member_config
         from deepward.evaluation.teaching import TeachingConfig, measure_lessons
 
         if not sets or not own:
@@ -104,7 +104,7 @@ def make_table(
         # The query half of a few-shot set was made of test pictures, which may be asked about.
         made = _learned_part(read_images(store, sets, None))
         lessons = measure_lessons(
-            member_config(member),
+            member_config(member) if member else find_recipe("default", medium).members[0],
             [read_images(store, [each], None) for each in own],
             made,
             seen={m.domain: read_images(store, [m], "test") for m in own if m.domain in bases},
@@ -130,13 +130,7 @@ def _learned_part(data: "ImageSet") -> "ImageSet":
     return data.subset(np.flatnonzero(np.array(data.splits) != "test"))
 
 
-def _closed_form(recipe: Mapping[str, Any], medium: str) -> dict[str, Any]:
-    """Settings of the first closed form of a recipe; of the usual one where it has none."""
-    from dataclasses import asdict
-
-    from deepward.detectors.config import DetectorConfig, find_recipe
-
-    members = DetectorConfig.from_dict(recipe).members
-    closed = [each for each in members if each.kind == "process"]
-    usual: Any = (closed or find_recipe("default", medium).members)[0]
-    return asdict(usual)
+def _closed_form(recipe: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Settings of the first closed form of a recipe."""
+    closed = (dict(each) for each in recipe["members"] if each["kind"] == "process")
+    return next(closed, None)

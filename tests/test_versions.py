@@ -39,7 +39,7 @@ def edited(tmp_path: Path, file: str, module: str) -> bool:
         ("deepward.crawling.crawl", "crawling/sources.yaml"),
         ("deepward.crawling.crawl", "crawling/spider.py"),  # named to a process of its own
         ("deepward.agents.brief", "techniques/taxonomy.yaml"),
-        ("deepward.agents.backends.table", "agents/extractive/scenes.yaml"),
+        ("deepward.agents.backends.table", "agents/extractive/changes.yaml"),
         ("deepward.synthesis.synthesize", "pictures/decode.py"),
     ],
 )

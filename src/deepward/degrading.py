@@ -6,15 +6,16 @@ next year, are measured on the same samples. Each medium has a table of its own.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from deepward.errors import UsageError
 
+if TYPE_CHECKING:  # Dagster reads the names without NumPy
+    from numpy.typing import NDArray
+
 __all__ = ["Degradation", "Degraded", "find_degradations", "known_of", "tabled"]
 
-Sample = NDArray[Any]
+Sample: TypeAlias = "NDArray[Any]"
 Family = tuple[str, Callable[[float], Callable[[Any], Any]], tuple[float, ...]]
 
 

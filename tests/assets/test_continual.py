@@ -11,6 +11,7 @@ import pytest
 
 from deepward.home import domains_folder, home, stages_folder
 from deepward.learning.continual import Entry, Ledger
+from deepward.markdown import escaped
 from deepward.steps import content_hash
 from tests.assets.conftest import execute, prepare
 
@@ -80,7 +81,7 @@ def test_one_run_learns_the_domains_in_the_order_of_the_sequence(
     assert [found[name]["number"] for name in ORDER] == [0, 1, 2]
     last = found["demo_upsampler"]
     assert last["known_domains"] == ", ".join(ORDER)
-    assert "| demo_swap |" in last["matrix_auc"] and "lost" in last["past_domains"]
+    assert f"| {escaped('demo_swap')} |" in last["matrix_auc"] and "lost" in last["past_domains"]
     assert last["aa"] > 0.5 and "af" in last
     measured = shown(learned[1], "domain_metrics")
     assert {each["detector"] for each in measured.values()} == {"stage-002-demo_upsampler"}
@@ -135,7 +136,7 @@ def test_a_new_domain_adds_one_stage_and_leaves_the_others(
     whole = shown(result, "metrics")[None]
     assert whole["continual_stages"] == 4 and "continual_fwt" in whole
     header = whole["continual_auc"].splitlines()[0]
-    assert header.split("|")[2:-1] == [f" {name} " for name in stages()]
+    assert header.split("|")[2:-1] == [f" {escaped(name)} " for name in stages()]
     later = shown(again(min(ORDER), max(ORDER)), "continual_checkpoints")
     assert all(each["unchanged_and_kept"] for each in later.values())
     assert rows.items() <= contents(home() / "stages").items()  # not measured anew for what came

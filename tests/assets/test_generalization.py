@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from deepward.home import home
+from deepward.markdown import escaped
 from tests.assets.conftest import Run
 
 TINY = {
@@ -52,7 +53,9 @@ def test_experts_are_trained_on_folds_of_clusters(
     assert folds["folds"] == 2 and 2 <= folds["clusters"] <= 6
     assert folds["figure_map"].startswith("![clusters and folds](data:image/png;base64,")
     assert folds["figure_clusters"].startswith("![pictures by cluster](data:image/jpeg;base64,")
-    assert folds["domains"] == "demo_swap, demo_upsampler" and "demo_swap" in folds["shares"]
+    assert (
+        folds["domains"] == "demo_swap, demo_upsampler" and escaped("demo_swap") in folds["shares"]
+    )
     assert {"folds.json", "random.json"} <= {f.name for f in (home() / "experts/folds").iterdir()}
     made = shown(first, "expert_ensemble")
     assert made["experts"] == 2 and made["held_out_by"] == "clusters"

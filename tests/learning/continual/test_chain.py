@@ -239,7 +239,7 @@ def test_a_network_forgets_by_going_back_and_learning_the_later_stages_again(
     first, _, third = network.chain.ledger.chain()
     copied = bench(tmp_path / "home")
     shutil.copytree(network.chain.detectors.parent, tmp_path / "home")
-    with pytest.raises(WorkError, match="pictures are needed"):
+    with pytest.raises(WorkError, match="files are needed"):
         copied.chain.forget("b", copied.workshop)
     asked: list[str] = []
 
