@@ -120,13 +120,13 @@ def _serve(host: str, port: int) -> None:
         workspace.write_text(f"load_from: [{{{where}}}]\n", encoding="utf-8")
         told = ["-w", str(workspace)]
         definitions = ["-f", str(ROOT / "dagster_project" / "definitions.py"), "-d", str(ROOT)]
+        _ignore_the_past()  # makes the tables, before two processes would at once
         with Services(folder) as services:
             services.start(
                 *("The server of definitions", "dagster", "code-server", "start"),
                 *("--socket", str(server), "--location-name", "deepward"),
                 *("--log-level", "warning", *definitions),
             )
-            _ignore_the_past()  # one process makes the tables, meanwhile
             _wait(services, server.exists)
             services.start(
                 *("The server of pages", "dagster_webserver", "--log-level", "warning"),
