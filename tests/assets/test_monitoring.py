@@ -53,8 +53,8 @@ def test_the_report_is_made_of_no_traffic_of_known_and_of_new(
 
     for number in range(40):  # smooth shapes in flat colours, like nothing that was learned
         save(draw(number, 96), tmp_path / "new" / f"{number:02d}.png")
-    # A detector of 80 pictures finds nothing very strange, so how strange these are is made up: this
-    # is about what follows an alarm. How soon one rings is measured by benchmarks/drift.py.
+    # A detector of 80 pictures finds nothing very strange, so how strange these are is made up:
+    # this is about what follows an alarm. How soon one rings, benchmarks/drift.py measures.
     score(tmp_path / "new", stranger=1.0)
     result = go_on("watch_traffic", ops={"drift_report": {"false_alarm": 0.05}})
     rung = metadata(result)
